@@ -1,0 +1,119 @@
+// The NAT engine: packet octets, the side they came from and the time go in; a verdict comes out, and the octets are
+// rewritten in place. It makes no system call, reads no clock, starts no thread and writes no log. It is not
+// thread-safe: its owner calls it from one thread at a time.
+//
+// The way of a packet (engine.cpp reads as this list):
+//   parse -> fragment memory -> session hit: rewrite
+//                            -> outbound miss: admission, mapping (and port), session, rewrite
+//                            -> inbound miss: mapping, filter, session, rewrite
+//   an outbound packet to one of our external endpoints goes through inbound as well (hairpinning)
+//   ICMP errors follow the session of the packet they quote
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "translation/net/packet.h"
+#include "translation/net/random.h"
+#include "translation/policy.h"
+#include "translation/view.h"
+
+namespace nat {
+
+// What the engine must know of the machine it runs on. The daemon answers from the kernel's socket tables.
+class Host {
+ public:
+  virtual ~Host() = default;
+  // Whether a socket of the gateway itself would take a packet from `remote` to `local`. Asked for inbound packets
+  // that belong to no session.
+  virtual bool serves(Protocol protocol, Endpoint local, Endpoint remote) = 0;
+  // Whether a socket of the gateway is bound to the port. Asked when a port is chosen.
+  virtual bool in_use(Protocol protocol, std::uint16_t port) = 0;
+};
+
+struct Packet {
+  std::span<std::uint8_t> octets;  // from the IP header on
+  ChecksumState checksum = ChecksumState::complete;
+  // Made by the gateway itself: only its ICMP messages are of interest (errors about translated packets, echo
+  // requests whose identifier must not clash with a mapping's).
+  bool from_gateway = false;
+  // Whatever the datapath needs to find a held packet again; comes back in Released.
+  std::uint64_t token = 0;
+};
+
+struct Verdict {
+  Reason reason = Reason::not_ours;
+  Realm out = Realm::external;  // of a forwarded packet
+  // Of a hairpinned packet: its source address before the rewrite, for datapaths that rewrite the source later.
+  Address hairpin_source;
+  // An ICMP error for the sender, on the side the packet came from; empty mostly. Valid until the next call.
+  std::span<const std::uint8_t> reply;
+
+  Action action() const { return action_of(reason); }
+};
+
+// A packet that was held and now goes on, or is given up.
+struct Released {
+  std::uint64_t token = 0;
+  Verdict verdict;
+  std::span<std::uint8_t> octets;  // rewritten; valid until the next call
+};
+
+// What Engine::apply did, in numbers; the differences themselves are the caller's to tell.
+struct ApplyReport {
+  std::uint32_t kept_mappings = 0;
+  std::uint32_t kept_sessions = 0;
+  std::uint32_t removed_mappings = 0;
+  std::vector<std::string> refused;  // port forwards that could not be made, with the reason
+};
+
+class Engine {
+ public:
+  // `host` and `random` must outlive the engine; `host` may be null where there is no machine around it.
+  Engine(Policy policy, Random& random, Host* host, TimePoint now);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // --- Datapath. No exception, no allocation when the session exists.
+
+  Verdict translate(const Packet& packet, Realm in, TimePoint now);
+  // Hints that this packet will be translated soon, so that its session is in the cache by then.
+  void prefetch(const Packet& packet, Realm in) const;
+  // Next held packet that was let go by the last call of translate() or expire(); false when there is none left.
+  bool take_released(Released& released);
+  // Removes what is due, at most `budget` records. Returns the time to call again.
+  TimePoint expire(TimePoint now, unsigned budget);
+
+  // --- Control.
+
+  // Acts at once: open sessions stay open, mappings keep their external endpoints unless their address left the
+  // pool, the filter applies to the next inbound packet and the mapping behaviour to the next new session.
+  ApplyReport apply(Policy policy, TimePoint now);
+  const Policy& policy() const;
+  // Removes up to `budget` dynamic mappings with their sessions that `matches` says yes to, from `cursor` on (start
+  // with 0). Sets `cursor` to 0 when everything was seen. Returns how many went.
+  std::uint32_t flush(std::uint64_t& cursor, unsigned budget,
+                      const std::function<bool(const MappingView&)>& matches, TimePoint now);
+  void observe(Observer* observer);
+
+  // --- View. At most `budget` records are visited from `cursor` on; it ends as 0 when all were seen.
+
+  void visit_mappings(std::uint64_t& cursor, unsigned budget, TimePoint now,
+                      const std::function<void(const MappingView&)>& sink) const;
+  void visit_sessions(std::uint64_t& cursor, unsigned budget, TimePoint now,
+                      const std::function<void(const SessionView&)>& sink) const;
+  const Counters& counters() const;
+  Gauges gauges() const;
+  // What would happen to a packet, without doing it.
+  Explanation explain(const Probe& probe, TimePoint now) const;
+
+ private:
+  class Pipeline;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+}  // namespace nat
