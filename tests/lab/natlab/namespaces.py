@@ -1,8 +1,8 @@
 """Network namespaces that never outlive their purpose.
 
-Every namespace is named natlab-PID-HOST after the process that made it, so that runs do not meet and what a
-dead process left can be told from what a live one uses. A namespace that is meant to stay (`up --keep`) is
-listed in RUN/natlab-PID/kept.
+Every namespace is named natlab-PID-HOST after the process that made it (natlab-PIDx2-HOST in its second lab),
+so that runs do not meet and what a dead process left can be told from what a live one uses. A lab that is
+meant to stay (`up --keep`) says so by the file RUN/natlab-PID/kept.
 
 A thread may step into a namespace with `entered()`; a socket made there belongs to that namespace for ever,
 whoever uses it later. So tests hold sockets of many hosts in one process.
@@ -21,7 +21,7 @@ from pathlib import Path
 PREFIX = "natlab"
 RUN = Path("/run/natlab")  # one directory for each lab: logs, sockets, captures
 NETNS = Path("/run/netns")
-NAME = re.compile(rf"^{PREFIX}-(\d+)-")
+NAME = re.compile(rf"^({PREFIX}-(\d+)(?:x\d+)?)-")  # owner, and the pid in it
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -106,9 +106,6 @@ class Namespace:
         """The processes that run in here."""
         return [int(pid) for pid in run("ip", "netns", "pids", self.name, check=False).split()]
 
-    def delete(self):
-        remove(self.name)
-
 
 def remove(name):
     """Ends what runs in a namespace and removes it. Removing what is gone already is no error."""
@@ -122,13 +119,13 @@ def remove(name):
 def existing():
     """{owner: [namespace names]} of every lab on this machine, also of those with a run directory alone."""
     labs = {}
-    if RUN.is_dir():
-        labs.update({entry.name: [] for entry in RUN.iterdir() if NAME.match(entry.name + "-")})
-    if NETNS.is_dir():
-        for entry in sorted(NETNS.iterdir()):
-            found = NAME.match(entry.name)
-            if found:
-                labs.setdefault(f"{PREFIX}-{found[1]}", []).append(entry.name)
+    for entry in sorted(RUN.iterdir()) if RUN.is_dir() else ():
+        if NAME.match(entry.name + "-"):
+            labs[entry.name] = []
+    for entry in sorted(NETNS.iterdir()) if NETNS.is_dir() else ():
+        found = NAME.match(entry.name)
+        if found:
+            labs.setdefault(found[1], []).append(entry.name)
     return labs
 
 
@@ -148,7 +145,7 @@ def take_down(owner):
 def sweep():
     """Removes the labs of dead processes, except those meant to stay. Returns their names."""
     dead = [owner for owner in existing()
-            if not is_kept(owner) and not Path("/proc", owner.split("-")[1]).exists()]
+            if not is_kept(owner) and not Path("/proc", NAME.match(owner + "-")[2]).exists()]
     for owner in dead:
         take_down(owner)
     return dead

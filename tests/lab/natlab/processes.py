@@ -57,7 +57,8 @@ class Process:
                            f"/{pattern}/ was seen:\n{self.output()[-3000:]}")
             return found
 
-        return wait_until(seen, f"/{pattern}/ from {self.argv[0]}; it said:\n{self.output()[-3000:]}", timeout)
+        return wait_until(seen, lambda: f"/{pattern}/ from {self.argv[0]}, which said:\n{self.output()[-3000:]}",
+                          timeout)
 
     def send(self, number):
         """Sends a signal, unless it has ended."""

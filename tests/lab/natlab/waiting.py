@@ -8,12 +8,15 @@ class Timeout(AssertionError):
 
 
 def wait_until(condition, what, timeout=10.0, every=0.02):
-    """Calls `condition` until it returns something true, and returns that."""
+    """Calls `condition` until it returns something true, and returns that.
+
+    `what` says what is awaited; it may be a function, called only when the time is over.
+    """
     deadline = time.monotonic() + timeout
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() >= deadline:
-            raise Timeout(f"waited {timeout:g} s in vain for {what}")
+            raise Timeout(f"waited {timeout:g} s in vain for {what() if callable(what) else what}")
         time.sleep(every)

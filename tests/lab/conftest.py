@@ -1,0 +1,83 @@
+"""Fixtures of the lab tests. A test that asks for `natd` runs once on every datapath."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from natlab import capture, gateway, namespaces, topology, traffic  # noqa: E402
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        pytest.exit("the lab tests need root, to make network namespaces", returncode=2)
+    for owner in namespaces.sweep():
+        print(f"removed what a killed run had left: {owner}")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--datapath", choices=gateway.DATAPATHS, action="append",
+                     help="only this datapath (may be repeated; default: every one)")
+
+
+def pytest_generate_tests(metafunc):
+    if "datapath" in metafunc.fixturenames:
+        datapaths = metafunc.config.getoption("datapath") or gateway.DATAPATHS
+        metafunc.parametrize("datapath", datapaths, scope="module", indirect=True)
+
+
+@pytest.fixture(scope="module")
+def datapath(request):
+    if request.param == "tun" and not Path("/dev/net/tun").exists():
+        pytest.skip("this kernel has no /dev/net/tun")
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def lab(datapath):
+    """L1 with veth's offloads, one for each test file and datapath."""
+    with topology.L1() as built:
+        yield built
+
+
+@pytest.fixture(scope="module")
+def daemon(lab, datapath):
+    """natd on gw with the defaults; wan0 is watched all the time."""
+    with capture.Capture(lab, lab.gw, "wan0", "arp or net 10.0.0.0/8 or icmp") as watch:
+        with gateway.Natd(lab, lab.gw, datapath) as natd:
+            yield natd
+        packets = watch.stop()
+    leaked = capture.leaks(packets)
+    assert not leaked, f"{len(leaked)} packets with internal addresses on wan0, such as {leaked[0]}"
+
+
+@pytest.fixture
+def natd(daemon):
+    """The running natd, alive before and after the test, and back to its defaults afterwards."""
+    if not daemon.process.running:
+        daemon.start()
+    yield daemon
+    assert daemon.process.running, f"natd ended during the test:\n{daemon.log[-3000:]}"
+    daemon.set(**{f"{protocol}__{what}": behavior for protocol in ("udp", "tcp", "icmp")
+                  for what, behavior in (("mapping", "endpoint-independent"), ("filtering", "address-dependent"))})
+
+
+@pytest.fixture(scope="module")
+def servers(lab):
+    """A Responder on each outside host, in order."""
+    made = [traffic.Responder(lab.hosts[name]) for name in topology.OUTSIDE]
+    yield made
+    for server in made:
+        server.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what natd said."""
+    outcome = yield
+    report = outcome.get_result()
+    natd = getattr(item, "funcargs", {}).get("daemon")
+    if report.failed and natd is not None and natd.process is not None:
+        report.sections.append(("natd's log", natd.log[-4000:]))

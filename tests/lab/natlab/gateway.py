@@ -1,0 +1,125 @@
+"""Gateway programs: natd, started on a gateway host and steered through natctl."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from .waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+PRESETS = ("full-cone", "restricted-cone", "port-restricted-cone", "symmetric")
+BEHAVIORS = ("endpoint-independent", "address-dependent", "address-and-port-dependent")
+DATAPATHS = ("nfqueue", "tun")
+
+
+def binary(name):
+    """Where a built program is: in NATLAB_BIN, else where the release preset puts it."""
+    path = Path(os.environ.get("NATLAB_BIN") or ROOT / "build/release/bin") / name
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there; build it (cmake --build --preset release) or set NATLAB_BIN")
+    return path
+
+
+class Refused(RuntimeError):
+    """natctl said no; `code` is its exit code."""
+
+    def __init__(self, command, code, message):
+        super().__init__(f"natctl {' '.join(command)}: exit {code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Natd:
+    """natd on one gateway host.
+
+    `settings` maps configuration keys to values (--set), `config` is the text of a configuration file.
+    Without `start=False` it runs, and is ready, when the constructor returns.
+    """
+
+    def __init__(self, lab, host, datapath="auto", settings=None, config=None, start=True):
+        self.lab = lab
+        self.host = host
+        self.datapath = datapath
+        self.settings = dict(settings or {})
+        self.control = lab.path / f"{host}.sock"
+        self.config = None
+        if config is not None:
+            self.config = lab.path / f"{host}.conf"
+            self.config.write_text(config)
+        self.process = None
+        if start:
+            self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process is not None:
+            self.process.end()
+
+    def argv(self):
+        argv = [binary("natd"), "--internal", "lan0", "--external", "wan0", "--control", self.control,
+                "--datapath", self.datapath]
+        if self.config is not None:
+            argv += ["--config", self.config]
+        for key, value in self.settings.items():
+            argv += ["--set", f"{key}={value}"]
+        return argv
+
+    def start(self, ready=r"^natd: ready"):
+        """Starts it and waits until it says that it is ready."""
+        self.process = self.lab.start(self.host, *self.argv(), ready=ready, name="natd", timeout=20)
+        return self
+
+    def stop(self, timeout=10.0):
+        """SIGTERM; returns the exit code."""
+        return self.process.end(timeout)
+
+    def kill(self):
+        """kill -9: what it had set up stays behind."""
+        return self.process.kill()
+
+    def cleanup(self):
+        """natd --cleanup, as an administrator would run it after a crash."""
+        return self.host.run(str(binary("natd")), "--cleanup")
+
+    @property
+    def log(self):
+        return self.process.output()
+
+    def ctl(self, *command, timeout=10):
+        """Runs natctl and returns its JSON; raises Refused when it exits with anything but 0."""
+        argv = self.host.argv(str(binary("natctl")), "--control", str(self.control), "--json", *map(str, command))
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise Refused(list(map(str, command)), done.returncode, (done.stderr + done.stdout).strip())
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def text(self, *command):
+        """What natctl prints for people."""
+        return self.host.run(str(binary("natctl")), "--control", str(self.control), *map(str, command))
+
+    def mode(self, preset):
+        return self.ctl("mode", preset)
+
+    def set(self, **settings):
+        """set(udp__mapping="...") is `natctl set udp.mapping=...`."""
+        return self.ctl("set", *(f"{key.replace('__', '.')}={value}" for key, value in settings.items()))
+
+    def mappings(self):
+        return self.ctl("show", "mappings")["mappings"]
+
+    def wait_alive(self):
+        """Waits until the control socket answers (after a restart or a reload)."""
+        def answers():
+            try:
+                return self.ctl("show", "stats") is not None
+            except Refused:
+                return False
+        return wait_until(answers, "natctl to reach natd")
+
+
+def start_all(lab, datapath="auto", settings=None):
+    """natd on every gateway of the lab, by host name."""
+    return {name: Natd(lab, lab.hosts[name], datapath, settings) for name in lab.gateways}
