@@ -1,8 +1,8 @@
 // The engine as the daemon shares it: one engine, one lock, one clock.
 //
-// Every datapath thread takes the lock once for a batch of packets. Reading and writing packets costs the kernel
-// microseconds each and stays outside; the engine needs a fraction of one, so the lock is short and endpoint-
-// independent mappings, hairpinning and quotas stay exact however packets are spread over threads.
+// Every datapath thread takes the lock once for a batch of packets. Reading and writing packets costs the
+// kernel microseconds each and stays outside; the engine needs a fraction of one, so the lock is short and
+// endpoint-independent mappings, hairpinning and quotas stay exact however packets are spread over threads.
 #pragma once
 
 #include <memory>
@@ -33,8 +33,8 @@ class Gateway {
   };
   Access engine() { return Access(mutex_, engine_); }
 
-  // Expires in steps of bounded size, releasing the lock between them, and hands fragments that were let go to the
-  // datapath. Returns when to come back.
+  // Expires in steps of bounded size, releasing the lock between them, and hands fragments that were let go
+  // to the datapath. Returns when to come back.
   TimePoint expire(Backend& backend);
 
  private:

@@ -1,0 +1,45 @@
+#include "natd/gateway.h"
+
+#include <thread>
+#include <utility>
+
+#include <time.h>
+
+namespace nat {
+namespace {
+
+// Records handled under one hold of the lock.
+constexpr unsigned kExpiryBudget = 256;
+// Holds in one call, so that the daemon's other duties get their turn when very much is due.
+constexpr int kExpirySteps = 64;
+// Long enough for a datapath thread that waits for the lock to wake up and take it: a mutex favours who comes
+// back at once.
+constexpr std::chrono::microseconds kBreath{60};
+
+}  // namespace
+
+Gateway::Gateway(Policy policy, Random& random, Host* host)
+    : engine_(std::move(policy), random, host, now()) {}
+
+TimePoint Gateway::now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return TimePoint(std::chrono::duration_cast<Duration>(std::chrono::seconds(time.tv_sec) +
+                                                        std::chrono::nanoseconds(time.tv_nsec)));
+}
+
+TimePoint Gateway::expire(Backend& backend) {
+  TimePoint next{};
+  for (int step = 0; step < kExpirySteps; ++step) {
+    if (step > 0) std::this_thread::sleep_for(kBreath);
+    const auto engine = this->engine();
+    const TimePoint time = now();
+    next = engine->expire(time, kExpiryBudget);
+    Released released;
+    while (engine->take_released(released)) backend.release(released);
+    if (next > time) break;
+  }
+  return next;
+}
+
+}  // namespace nat

@@ -1,0 +1,41 @@
+// The two interfaces as the kernel knows them: index, addresses, MTU, read by rtnetlink, and a notice when
+// they change. An interface may go away and come back while natd runs; that is a change like any other, and
+// an index of 0 says that it is away.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "natd/event_loop.h"
+#include "natd/io/backend.h"
+
+namespace nat {
+
+class LinkMonitor {
+ public:
+  // `extra`: addresses that join the pool behind those of the external interface. Throws std::runtime_error.
+  LinkMonitor(std::string internal, std::string external, std::vector<Address> extra);
+
+  // What the kernel says now. Secondary addresses follow the first in the kernel's order; those that are
+  // valid on the link or the host only (ip-address(8), `scope`) are left out. Throws std::runtime_error when
+  // the kernel does not answer.
+  Links read();
+  void set_extra(std::vector<Address> extra) { extra_ = std::move(extra); }
+
+  // Readable when a link or an address changed.
+  int fd() const { return watcher_.get(); }
+  // Takes the notices off the socket; read() tells what they amount to.
+  void drain();
+
+ private:
+  std::string internal_;
+  std::string external_;
+  std::vector<Address> extra_;
+  Descriptor watcher_;
+};
+
+// Names of the interfaces in this network namespace, for messages.
+std::vector<std::string> interface_names();
+
+}  // namespace nat
