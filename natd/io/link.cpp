@@ -67,6 +67,17 @@ class Dump {
   unsigned sequence_ = 0;
 };
 
+using AttributeSink = std::function<void(const nlattr&)>;
+
+int deliver_attribute(const nlattr* attribute, void* sink) {
+  (*static_cast<const AttributeSink*>(sink))(*attribute);
+  return MNL_CB_OK;
+}
+
+void each_attribute(const nlmsghdr& message, unsigned header_size, AttributeSink sink) {
+  mnl_attr_parse(&message, header_size, deliver_attribute, &sink);
+}
+
 struct LinkFacts {
   unsigned index = 0;
   unsigned mtu = 0;
@@ -82,15 +93,15 @@ LinkFacts link_facts(const nlmsghdr& message) {
   LinkFacts facts;
   facts.index =
       static_cast<unsigned>(static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message))->ifi_index);
-  const nlattr* attribute = nullptr;
-  mnl_attr_for_each(attribute, &message, sizeof(ifinfomsg)) {
-    const auto type = mnl_attr_get_type(attribute);
-    if (type == IFLA_IFNAME && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0) {
-      facts.name = mnl_attr_get_str(attribute);
+  each_attribute(message, sizeof(ifinfomsg), [&](const nlattr& attribute) {
+    const auto type = mnl_attr_get_type(&attribute);
+    if (type == IFLA_IFNAME && mnl_attr_validate(&attribute, MNL_TYPE_NUL_STRING) >= 0) {
+      facts.name = mnl_attr_get_str(&attribute);
     }
-    if (type == IFLA_MTU && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-      facts.mtu = mnl_attr_get_u32(attribute);
-  }
+    if (type == IFLA_MTU && mnl_attr_validate(&attribute, MNL_TYPE_U32) >= 0) {
+      facts.mtu = mnl_attr_get_u32(&attribute);
+    }
+  });
   return facts;
 }
 
@@ -100,13 +111,12 @@ AddressFacts address_facts(const nlmsghdr& message) {
   AddressFacts facts;
   facts.index = header.ifa_index;
   if (header.ifa_family != AF_INET || header.ifa_scope >= RT_SCOPE_LINK) return facts;
-  const nlattr* attribute = nullptr;
-  mnl_attr_for_each(attribute, &message, sizeof(ifaddrmsg)) {
+  each_attribute(message, sizeof(ifaddrmsg), [&](const nlattr& attribute) {
     // On a point-to-point link IFA_ADDRESS is the peer's; IFA_LOCAL is always ours.
-    if (mnl_attr_get_type(attribute) == IFA_LOCAL && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0) {
-      facts.address = Address(ntohl(mnl_attr_get_u32(attribute)));
+    if (mnl_attr_get_type(&attribute) == IFA_LOCAL && mnl_attr_validate(&attribute, MNL_TYPE_U32) >= 0) {
+      facts.address = Address(ntohl(mnl_attr_get_u32(&attribute)));
     }
-  }
+  });
   return facts;
 }
 
