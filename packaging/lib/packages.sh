@@ -1,5 +1,6 @@
 # The Debian packages natd needs, by purpose, and the one function that installs what is missing of them.
 # Debian 12 is the reference; nothing is fetched from anywhere but the machine's own apt sources.
+# shellcheck shell=bash disable=SC2034
 
 # To configure and build every target.
 build_packages=(

@@ -1,5 +1,6 @@
 # What the launchers say while they work. Colour only on a terminal, and only as decoration: every line
 # means the same without it.
+# shellcheck shell=bash disable=SC2034
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
   bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from natlab import capture, gateway, namespaces, topology, traffic  # noqa: E402
 
+
 def pytest_configure(config):
     if os.geteuid() != 0:
         pytest.exit("the lab tests need root, to make network namespaces", returncode=2)
@@ -45,7 +46,7 @@ def lab(datapath):
 @pytest.fixture(scope="module")
 def daemon(lab, datapath):
     """natd on gw with the defaults; wan0 is watched all the time."""
-    with capture.Capture(lab, lab.gw, "wan0", "arp or net 10.0.0.0/8 or icmp") as watch:
+    with capture.Capture(lab, lab.gw, "wan0", "arp or net 10.0.0.0/8 or icmp", direction="out") as watch:
         with gateway.Natd(lab, lab.gw, datapath) as natd:
             yield natd
         packets = watch.stop()

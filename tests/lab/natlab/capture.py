@@ -91,12 +91,15 @@ def read(path):
 
 
 class Capture:
-    """tcpdump on one interface of a host, from construction to stop() or the end of the `with` block."""
+    """tcpdump on one interface of a host, from construction to stop() or the end of the `with` block.
 
-    def __init__(self, lab, host, interface, expression="", snap=160):
+    `direction` is "in", "out" or "inout", as the host sees it.
+    """
+
+    def __init__(self, lab, host, interface, expression="", snap=160, direction="inout"):
         self.path = lab.path / f"{host}-{interface}-{id(self):x}.pcap"
-        self._process = lab.start(host, "tcpdump", "-i", interface, "-s", snap, "-U", "-n", "-Z", "root", "-B", 16384,
-                                  "--immediate-mode", "-w", self.path, *expression.split(),
+        self._process = lab.start(host, "tcpdump", "-i", interface, "-Q", direction, "-s", snap, "-U", "-n",
+                                  "-Z", "root", "-B", 16384, "--immediate-mode", "-w", self.path, *expression.split(),
                                   ready=r"listening on", name="tcpdump")
 
     def packets(self):

@@ -1,0 +1,179 @@
+"""natd comes, goes, is killed and comes back: what it leaves behind, and that it fails closed."""
+
+import signal
+import time
+
+import pytest
+
+from natlab import capture, gateway, snapshot, topology, traffic
+
+
+
+@pytest.fixture
+def home(datapath):
+    """A lab of its own for each test; natd is not running yet."""
+    with topology.L1() as lab:
+        yield lab
+
+
+def use(lab):
+    """A little of everything, so that there is state to take down."""
+    with traffic.Responder(lab.out1) as server, traffic.udp_socket(lab.in1) as sock:
+        traffic.ask(sock, server.endpoint)
+        with traffic.Stream(lab.in2, server.endpoint) as stream:
+            stream.echo(b"x" * 10_000)
+        assert traffic.ping(lab.in3, lab.out3.address, count=1) == 1
+
+
+def settle(lab, found):
+    """Differences to the state found, once neighbours and links had the time to settle."""
+    deadline = time.monotonic() + 2
+    while (left := snapshot.differences(found, snapshot.take(lab.gw))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
+def test_a_clean_exit_leaves_the_namespace_as_found(home, datapath):
+    found = snapshot.take(home.gw)
+    with gateway.Natd(home, home.gw, datapath) as natd:
+        use(home)
+        assert natd.stop() == 0
+    assert settle(home, found) == []
+
+
+def test_what_the_administrator_had_set_up_is_left_alone(home, datapath):
+    """Rules, routes and settings of others are there afterwards as they were before."""
+    home.gw.run("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "2222", "-j", "ACCEPT")
+    home.gw.run("iptables", "-t", "mangle", "-A", "FORWARD", "-j", "MARK", "--set-mark", "7")
+    home.gw.run("nft", "-f", "-", text="table inet mine { chain input { type filter hook input priority 5; }; }")
+    home.gw.batch("rule add pref 4242 from 192.0.2.200 lookup 42", "route add 198.51.100.0/24 via 203.0.113.1")
+    for key, value in (("net.ipv4.ip_forward", 1), ("net.ipv4.conf.all.rp_filter", 1),
+                       ("net.ipv4.conf.lan0.rp_filter", 1), ("net.ipv4.conf.wan0.rp_filter", 1),
+                       ("net.ipv4.ip_local_port_range", "32768 60999")):
+        home.gw.sysctl(key, value)
+    found = snapshot.take(home.gw)
+    with gateway.Natd(home, home.gw, datapath) as natd:
+        use(home)
+        assert natd.stop() == 0
+    assert settle(home, found) == []
+
+
+def test_sigterm_ends_it_within_two_seconds_under_load(home, datapath):
+    with traffic.Files(home.out1) as files, gateway.Natd(home, home.gw, datapath) as natd:
+        load = home.start(home.in1, "curl", "-s", "-o", "/dev/null", f"{files.base}/{10**11}", name="load")
+        try:
+            with traffic.Responder(home.out2) as server, traffic.Pulse(home.in2, server.endpoint) as pulse:
+                pulse.wait_beats(20)
+                begun = time.monotonic()
+                natd.process.send(signal.SIGTERM)
+                assert natd.process.wait(10) == 0
+                assert time.monotonic() - begun < 2
+        finally:
+            load.kill()
+
+
+def nothing_passes(lab):
+    """Asserts that no packet from inside leaves on wan0, and none from outside reaches in1."""
+    lab.core.batch(f"route replace 10.0.0.0/24 via {topology.EXTERNAL}")
+    with capture.Capture(lab, lab.gw, "wan0", "ip", direction="out") as out, capture.Capture(
+            lab, lab.in1, "eth0", "src net 192.0.2.0/24 and not src host 192.0.2.1") as inward:
+        with traffic.udp_socket(lab.in1, 4900) as sock, traffic.udp_socket(lab.out1, 4901) as outside:
+            for number in range(20):
+                sock.sendto(b"out %d" % number, (lab.out1.address, 4901))
+                outside.sendto(b"in %d" % number, ("10.0.0.1", 4900))
+                outside.sendto(b"in %d" % number, (topology.EXTERNAL, 4900))
+            assert traffic.ping(lab.in1, lab.out1.address, count=2) == 0
+            assert traffic.ping(lab.out1, "10.0.0.1", count=2) == 0
+            with pytest.raises(OSError):
+                traffic.Stream(lab.in1, (lab.out1.address, 7007), timeout=0.5)
+        # The gateway's own refusals (ICMP from its own address) are not traffic of the inside.
+        forwarded = [packet for packet in out.stop() if packet.protocol != 1 or packet.payload[0] in (0, 8)]
+        assert [str(packet) for packet in forwarded] == []
+        assert [str(packet) for packet in inward.stop()] == []
+    lab.core.batch(f"route del 10.0.0.0/24 via {topology.EXTERNAL}")
+
+
+@pytest.mark.parametrize("forwarding", [0, 1], ids=["forwarding-was-off", "forwarding-was-on"])
+def test_killed_it_fails_closed_and_restarts(home, datapath, forwarding):
+    home.gw.sysctl("net.ipv4.ip_forward", forwarding)
+    found = snapshot.take(home.gw)
+    natd = gateway.Natd(home, home.gw, datapath)
+    with traffic.Responder(home.out1) as server:
+        use_one(home, server)
+        natd.kill()
+        nothing_passes(home)
+        natd.start()
+        use_one(home, server)
+        assert natd.stop() == 0
+    assert settle(home, found) == []
+
+
+def use_one(lab, server):
+    with traffic.udp_socket(lab.in1, 4900) as sock:
+        assert traffic.ask(sock, server.endpoint, b"before and after")[0][0] == topology.EXTERNAL
+
+
+def test_killed_twice_in_a_row(home, datapath):
+    """The second run finds the leavings of the first, is killed too, and the third still cleans up all of it."""
+    found = snapshot.take(home.gw)
+    natd = gateway.Natd(home, home.gw, datapath)
+    natd.kill()
+    natd.start()
+    natd.kill()
+    natd.start()
+    assert natd.stop() == 0
+    assert settle(home, found) == []
+
+
+def test_cleanup_takes_down_what_a_killed_natd_left(home, datapath):
+    found = snapshot.take(home.gw)
+    natd = gateway.Natd(home, home.gw, datapath)
+    use(home)
+    natd.kill()
+    assert snapshot.differences(found, snapshot.take(home.gw)) != [], "killed, it leaves its locks in place"
+    natd.cleanup()
+    assert settle(home, found) == []
+
+
+def test_cleanup_without_anything_to_clean_is_harmless(home, datapath):
+    found = snapshot.take(home.gw)
+    gateway.Natd(home, home.gw, datapath, start=False).cleanup()
+    assert settle(home, found) == []
+
+
+GOOD = "[udp]\nfiltering = endpoint-independent\n"
+BAD = "[udp]\nfiltring = endpoint-independent\n"
+
+
+def test_sighup_reads_the_file_again_and_a_bad_file_changes_nothing(home, datapath):
+    with traffic.Responder(home.out1) as server, gateway.Natd(home, home.gw, datapath, config="") as natd:
+        with traffic.Pulse(home.in1, server.endpoint) as pulse:
+            before = natd.ctl("show", "config")
+            natd.config.write_text(BAD)
+            natd.process.send(signal.SIGHUP)
+            natd.process.wait_output(r"filtring.*filtering|:2:")
+            assert natd.ctl("show", "config") == before
+            natd.config.write_text(GOOD)
+            natd.process.send(signal.SIGHUP)
+            traffic.wait_until(lambda: natd.ctl("show", "config") != before, "the new settings")
+            pulse.wait_beats(5)
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (["--set", "udp.filtring=endpoint-independent"], "filtering"),
+    (["--set", "timeouts.udp=5"], "."),
+    (["--internal", "nosuch0"], "nosuch0"),
+    (["--config", "/nonexistent.conf"], "/nonexistent.conf"),
+    (["--nonsense"], "nonsense"),
+])
+def test_wrong_settings_are_refused_with_a_reason(home, datapath, arguments, told):
+    """The namespace is untouched, the exit code says so, the message names the culprit."""
+    found = snapshot.take(home.gw)
+    natd = gateway.Natd(home, home.gw, datapath, start=False)
+    argv = natd.argv()
+    if arguments[0] == "--internal":
+        del argv[1:3]
+    process = home.start(home.gw, *argv, *arguments, name="natd")
+    assert process.wait(10) not in (0, -signal.SIGABRT, -signal.SIGSEGV)
+    assert told in process.output()
+    assert settle(home, found) == []

@@ -1,0 +1,90 @@
+"""What nobody asked for is dropped without a word, and no internal address is reachable from outside."""
+
+import time
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+
+from natlab import capture, raw, topology, traffic
+
+WINDOW = 7.0  # seconds; RFC 5382 REQ-4 would allow an ICMP error only after 6
+
+
+@pytest.fixture
+def mapped(lab, natd, servers):
+    """External ports (udp, tcp) of in1 that have talked to out1 only."""
+    with traffic.udp_socket(lab.in1, 4600) as sock, traffic.Stream(lab.in1, servers[0].endpoint, port=4600) as stream:
+        yield traffic.ask(sock, servers[0].endpoint)[0][1], stream.seen_as[1]
+
+
+def probes(source, ports):
+    """Every sort of unsolicited packet to the given UDP and TCP port."""
+    udp_port, tcp_port = ports
+    ip = IP(src=source, dst=topology.EXTERNAL)
+    yield ip / UDP(sport=999, dport=udp_port) / b"unsolicited"
+    for flags in ("S", "A", "R", "F", "SA", "FA", "PA", "", "FPU"):
+        yield ip / TCP(sport=999, dport=tcp_port, flags=flags, seq=1000)
+
+
+def test_unsolicited_packets_are_dropped_in_silence(lab, natd, mapped):
+    """T4a, T11, NO2: to a live mapping from a stranger, and to ports without a mapping: nothing comes back."""
+    everything = [*probes(lab.out2.address, mapped), *probes(lab.out2.address, (40123, 40123))]
+    with capture.Capture(lab, lab.out2, "eth0", f"src host {topology.EXTERNAL}") as back, capture.Capture(
+            lab, lab.in1, "eth0", f"host {lab.out2.address}") as inside:
+        for packet in everything:
+            raw.send(lab.out2, packet)
+        deadline = time.monotonic() + WINDOW
+        while time.monotonic() < deadline and not back.packets():
+            time.sleep(0.2)
+        assert [str(packet) for packet in back.stop()] == []
+        assert [str(packet) for packet in inside.stop()] == []
+
+
+def test_a_stream_of_resets_from_elsewhere_harms_nothing(lab, natd, servers):
+    """T10, NO3: strangers' RST, FIN and ICMP errors about a live connection leave it alone."""
+    with traffic.Stream(lab.in1, servers[0].endpoint, port=4601) as stream:
+        ip = IP(src=lab.out2.address, dst=topology.EXTERNAL)
+        quoted = IP(src=topology.EXTERNAL, dst=lab.out1.address) / TCP(sport=stream.seen_as[1], dport=7007, seq=1)
+        for flags in ("R", "RA", "F", "S"):
+            raw.send(lab.out2, ip / TCP(sport=7007, dport=stream.seen_as[1], flags=flags))
+        for kind, code in ((3, 1), (3, 3), (3, 13), (11, 0), (4, 0)):
+            raw.send(lab.out2, ip / ICMP(type=kind, code=code) / bytes(quoted)[:28])
+        stream.echo(b"still here" * 1000)
+
+
+def test_internal_addresses_cannot_be_reached_from_outside(lab, natd):
+    """NO6: packets routed to 10.0.0.1 through the external interface go nowhere."""
+    with capture.Capture(lab, lab.in1, "eth0", "icmp or udp") as inside:
+        lab.core.batch(f"route add 10.0.0.0/24 via {topology.EXTERNAL}")
+        try:
+            assert traffic.ping(lab.out1, "10.0.0.1", count=2) == 0
+            raw.send(lab.out1, IP(src=lab.out1.address, dst="10.0.0.1") / UDP(sport=1, dport=2) / b"x")
+            raw.send(lab.out1, IP(src="10.0.0.2", dst="10.0.0.1") / UDP(sport=1, dport=2) / b"x")
+        finally:
+            lab.core.batch("route del 10.0.0.0/24")
+        assert traffic.ping(lab.in1, "10.0.0.254", count=1) == 1  # queued behind anything that did pass
+        strangers = [packet for packet in inside.stop() if packet.source in (lab.out1.address, "10.0.0.2")]
+        assert [str(packet) for packet in strangers] == []
+
+
+def test_a_forged_source_from_inside_does_not_leave(lab, natd):
+    """NO6: an inside host cannot send as somebody outside, nor as an address natd does not serve."""
+    with capture.Capture(lab, lab.gw, "wan0", "udp") as wan:
+        for source in ("192.0.2.32", "198.51.100.99"):
+            raw.send(lab.in1, IP(src=source, dst=lab.out1.address) / UDP(sport=4000, dport=9000) / b"forged")
+        with traffic.udp_socket(lab.in1) as sock:
+            sock.sendto(b"marker", (lab.out1.address, 9001))
+        wan.wait_for(lambda packet: packet.ports and packet.ports[1] == 9001, "the marker on wan0")
+        forged = [packet for packet in wan.packets() if packet.source in ("192.0.2.32", "198.51.100.99")]
+        assert [str(packet) for packet in forged] == []
+
+
+@pytest.mark.parametrize("length", [0, 1, 19, 20, 27])
+def test_stumps_of_packets_do_no_harm(lab, natd, servers, length):
+    """Truncated transport headers, in both directions; the daemon stays and the next packet passes."""
+    for host, source, target in ((lab.in1, "10.0.0.1", lab.out1.address),
+                                 (lab.out1, lab.out1.address, topology.EXTERNAL)):
+        for protocol in (1, 6, 17):
+            raw.send(host, IP(src=source, dst=target, proto=protocol) / (b"\x45" * length))
+    with traffic.udp_socket(lab.in1) as sock:
+        traffic.ask(sock, servers[0].endpoint)
