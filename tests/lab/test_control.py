@@ -1,0 +1,110 @@
+"""natctl against a live natd: what it shows is true, what it orders happens, and nobody can abuse the socket."""
+
+import contextlib
+import socket
+
+import pytest
+
+from natlab import gateway, topology, traffic
+from natlab.waiting import wait_until
+
+
+def test_show_mappings_tells_the_truth(lab, natd, servers):
+    with traffic.udp_socket(lab.in1, 4860) as sock:
+        seen_as, _ = traffic.ask(sock, servers[0].endpoint)
+        mine = [mapping for mapping in natd.mappings() if "10.0.0.1:4860" in str(mapping)]
+        assert len(mine) == 1
+        assert traffic.show(seen_as) in str(mine[0])
+        assert "10.0.0.1:4860" in natd.text("show", "mappings")
+
+
+def test_show_sessions_names_the_remotes(lab, natd, servers):
+    with traffic.udp_socket(lab.in1, 4861) as sock:
+        for server in servers:
+            traffic.ask(sock, server.endpoint)
+        shown = str(natd.ctl("show", "sessions"))
+        for server in servers:
+            assert traffic.show(server.endpoint) in shown
+
+
+def test_stats_count_drops_by_reason(lab, natd, servers):
+    before = natd.ctl("show", "stats")
+    with traffic.udp_socket(lab.in1, 4862) as sock, traffic.udp_socket(lab.out2) as stranger:
+        seen_as, _ = traffic.ask(sock, servers[0].endpoint)
+        stranger.sendto(b"filtered", seen_as)
+        wait_until(lambda: natd.ctl("show", "stats") != before, "a counter to move")
+
+
+def test_flush_forgets_mappings(lab, natd, servers):
+    with traffic.udp_socket(lab.in1, 4863) as sock:
+        traffic.ask(sock, servers[0].endpoint)
+        natd.ctl("flush")
+        assert not [mapping for mapping in natd.mappings() if "10.0.0.1:4863" in str(mapping)]
+        traffic.ask(sock, servers[0].endpoint)
+
+
+def test_a_forwarded_port_lets_strangers_in(lab, natd):
+    natd.ctl("port-forward", "add", "tcp", "8443", "10.0.0.1:443", "--name", "web")
+    try:
+        with traffic.Responder(lab.in1, port=443):
+            for outside in (lab.out1, lab.out2):
+                with traffic.Stream(outside, (topology.EXTERNAL, 8443)) as stream:
+                    assert stream.seen_as[0] == outside.address, "the source is the stranger's own"
+                    stream.echo(b"GET / " * 1000)
+            with traffic.Stream(lab.in2, (topology.EXTERNAL, 8443)) as stream:
+                assert stream.seen_as[0] == topology.EXTERNAL, "and by the hairpin from inside"
+        assert "8443" in str(natd.ctl("port-forward", "list"))
+    finally:
+        natd.ctl("port-forward", "del", "web")
+    assert "8443" not in str(natd.ctl("port-forward", "list"))
+    with pytest.raises(OSError):
+        traffic.Stream(lab.out1, (topology.EXTERNAL, 8443), timeout=0.5)
+
+
+def test_trace_explains_and_changes_nothing(lab, natd, servers):
+    with traffic.udp_socket(lab.in1, 4864) as sock:
+        seen_as, _ = traffic.ask(sock, servers[0].endpoint)
+        before = natd.mappings()
+        told = natd.host.run(str(gateway.binary("natctl")), "--control", str(natd.control), "trace", "udp",
+                             f"{lab.out2.address}:9", traffic.show(seen_as), "--in", check=False)
+        assert "filter" in told
+        natd.ctl("trace", "udp", "10.0.0.3:1234", traffic.show(servers[0].endpoint), "--out")
+        assert [mapping for mapping in natd.mappings() if "10.0.0.3:1234" in str(mapping)] == []
+        assert len(natd.mappings()) == len(before)
+
+
+def test_watch_shows_mappings_as_they_are_made(lab, natd, servers):
+    watcher = lab.start(lab.gw, gateway.binary("natctl"), "--control", natd.control, "watch", name="watch")
+
+    def appears():
+        """Each try makes another mapping, as the first may come before the watcher has connected."""
+        with traffic.udp_socket(lab.in1) as sock:
+            traffic.ask(sock, servers[0].endpoint)
+            with contextlib.suppress(AssertionError):
+                return watcher.wait_output(rf"10\.0\.0\.1:{sock.getsockname()[1]}\b", timeout=0.5)
+
+    wait_until(appears, "watch to show a new mapping")
+    watcher.end()
+
+
+def test_wrong_orders_are_refused_with_a_hint(natd):
+    for command in (["mode", "fullcone"], ["set", "udp.mappings=endpoint-independent"], ["set", "udp.mapping=x"],
+                    ["port-forward", "add", "tcp", "70000", "10.0.0.1:1"], ["show", "nonsense"], ["nonsense"]):
+        with pytest.raises(gateway.Refused) as refusal:
+            natd.ctl(*command)
+        assert len(refusal.value.message) > 10
+        assert refusal.value.code in (1, 2)
+
+
+def test_hostile_clients_do_not_slow_the_gateway(lab, natd, servers):
+    """Connections that say nothing, say nonsense, or never read: traffic and natctl go on."""
+    with contextlib.ExitStack() as stack:
+        for number in range(100):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            client.settimeout(2)
+            with contextlib.suppress(OSError):
+                client.connect(str(natd.control))
+                client.sendall((b"", b"\xff" * 5000, b"{" * 5000, b'{"command":"show sessions"}\n' * 100)[number % 4])
+        with traffic.Pulse(lab.in1, servers[0].endpoint) as pulse:
+            pulse.wait_beats(50, timeout=5)
+    assert natd.wait_alive()

@@ -1,0 +1,101 @@
+"""Limits and addresses: full tables refuse the newcomer and nobody else notices (C11); pools pair (U2)."""
+
+import contextlib
+
+import pytest
+
+from natlab import capture, gateway, topology, traffic
+from natlab.waiting import wait_until
+
+
+@pytest.fixture
+def start(datapath):
+    """start(setting=value, ...): L1 with natd so configured, and a server; double underscores are dots, single
+    ones dashes."""
+    with contextlib.ExitStack() as stack:
+        def make(**settings):
+            lab = stack.enter_context(topology.L1())
+            natd = gateway.Natd(lab, lab.gw, datapath, {
+                key.replace("__", ".").replace("_", "-"): value for key, value in settings.items()})
+            server = stack.enter_context(traffic.Responder(lab.out1))
+            return lab, natd, server, stack
+        yield make
+
+
+def fill(lab, server, stack, count, host="in1"):
+    """`count` sockets with a mapping each: [(socket, external endpoint)]."""
+    socks = [stack.enter_context(traffic.udp_socket(lab.hosts[host], timeout=1)) for _ in range(count)]
+    return [(sock, traffic.ask(sock, server.endpoint)[0]) for sock in socks]
+
+
+def refused(host, server):
+    """Whether a new socket gets no mapping, and how it was told: "error", "silence" or None."""
+    with traffic.udp_socket(host, timeout=1) as sock:
+        sock.connect(server.endpoint)
+        try:
+            sock.send(b"?")
+            sock.recv(100)
+        except TimeoutError:
+            return "silence"
+        except OSError:
+            return "error"
+    return None
+
+
+def test_a_full_port_range_refuses_the_newcomer_only(start):
+    lab, natd, server, stack = start(ports__ranges="40000-40007", lab="yes", ports__rest="0s")
+    held = fill(lab, server, stack, 8)
+    assert {endpoint[1] for _, endpoint in held} == set(range(40000, 40008))
+    with capture.Capture(lab, lab.in2, "eth0", "icmp") as watch:
+        assert refused(lab.in2, server) == "error"
+        error = watch.wait_for(lambda packet: packet.protocol == 1, "the refusal at in2")
+        assert error.payload[0] == 3 and error.quoted.source == "10.0.0.2"
+    for sock, endpoint in held:
+        assert traffic.ask(sock, server.endpoint, tries=1)[0] == endpoint
+    natd.ctl("flush")
+    assert refused(lab.in2, server) is None
+
+
+def test_the_full_range_of_one_protocol_leaves_the_others_alone(start):
+    lab, _, server, stack = start(ports__ranges="40000-40003")
+    fill(lab, server, stack, 4)
+    with traffic.Stream(lab.in2, server.endpoint) as stream:
+        stream.echo(b"tcp has its own ports")
+    assert traffic.ping(lab.in2, lab.out1.address, count=1) == 1
+
+
+def test_one_host_cannot_take_more_than_its_share(start):
+    lab, _, server, stack = start(limits__mappings_per_host="5")
+    held = fill(lab, server, stack, 5)
+    assert refused(lab.in1, server) is not None
+    fill(lab, server, stack, 5, "in2")
+    for sock, endpoint in held:
+        assert traffic.ask(sock, server.endpoint, tries=1)[0] == endpoint
+
+
+def test_idle_mappings_expire(start):
+    """With timers shortened as only a lab may."""
+    lab, natd, server, stack = start(lab="yes", udp__timeout="1s")
+    fill(lab, server, stack, 3)
+    assert len(natd.mappings()) == 3
+    wait_until(lambda: natd.mappings() == [], "three mappings to expire", timeout=6)
+
+
+def test_timers_below_the_rfc_need_the_word_lab(start):
+    lab, natd, _, _ = start()
+    with pytest.raises(gateway.Refused, match="RFC 4787"):
+        natd.ctl("set", "udp.timeout=1s")
+
+
+def test_a_pool_is_paired(start):
+    """U2: with several external addresses, one inside host keeps to one of them, whatever the protocol."""
+    lab, _, server, stack = start(pool__address=topology.POOL[0])
+    lab.core.batch(f"route add {topology.POOL[0]} via {topology.EXTERNAL}")
+    pool = {topology.EXTERNAL, topology.POOL[0]}
+    for name in topology.INSIDE:
+        seen = {endpoint[0] for _, endpoint in fill(lab, server, stack, 5, name)}
+        for _ in range(3):
+            with traffic.Stream(lab.hosts[name], server.endpoint) as stream:
+                seen.add(stream.seen_as[0])
+        assert len(seen) == 1 and seen <= pool
+        assert traffic.ping(lab.hosts[name], lab.out1.address, count=1) == 1
