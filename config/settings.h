@@ -1,6 +1,6 @@
-// Everything the operator can choose, as one validated value: what the daemon needs (interfaces, datapath, control
-// socket) and the engine's Policy. Filled from defaults, then the file, then the command line; changed at run time
-// by `natctl set`. Its keys, defaults and ranges are in options.def.
+// Everything the operator can choose, as one validated value: what the daemon needs (interfaces, datapath,
+// control socket) and the engine's Policy. Filled from defaults, then the file, then the command line;
+// changed at run time by `natctl set`. Its keys, defaults and ranges are in options.def.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,15 @@ struct Settings {
   std::string external_interface;
 
   DatapathKind datapath = DatapathKind::automatic;
-  unsigned queues = 2;             // of packets; each has a thread
-  std::uint16_t first_queue = 5060;  // number of the first netfilter queue
+  unsigned queues = 2;                // of packets; each has a thread
+  std::uint16_t first_queue = 5060;   // number of the first netfilter queue
   std::uint32_t queue_length = 8192;  // packets the kernel may hold for each queue
 
-  // External addresses besides those of the external interface. natd answers for them; they must be routed to it.
+  // External addresses besides those of the external interface. natd answers for them; they must be routed to
+  // it.
   std::vector<Address> extra_addresses;
-  // The ports that the gateway's own sockets get when they do not ask for one (the kernel's ip_local_port_range,
-  // which natd narrows to this while it runs); never given to a mapping.
+  // The ports that the gateway's own sockets get when they do not ask for one (the kernel's
+  // ip_local_port_range, which natd narrows to this while it runs); never given to a mapping.
   PortRange gateway_ports{60000, 60999};
 
   std::string control_path = "/run/natd/control.sock";

@@ -1,0 +1,390 @@
+#include "config/option.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "config/diagnostic.h"
+#include "config/port_forward.h"
+#include "config/value.h"
+
+namespace nat {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kLongestSocketPath = 107;  // sun_path, with its terminating zero
+constexpr std::size_t kLongestGroup = 32;
+constexpr std::size_t kMostAddresses = 1024;
+constexpr std::size_t kMostPortForwards = 4096;
+
+Complaint not_a(const Option& option, std::string_view text, std::string_view what) {
+  return {in_quotes(text) + " is not " + std::string(what), "write " + std::string(syntax(option.kind))};
+}
+
+std::optional<Complaint> outside(const Option& option, std::int64_t value, std::string_view text) {
+  if (value >= option.minimum.value && value <= option.maximum.value) return std::nullopt;
+  return Complaint{in_quotes(text) + " is out of range",
+                   "choose from " + option.format(option.minimum) + " to " + option.format(option.maximum)};
+}
+
+// One reader for each kind.
+
+std::optional<Complaint> read_boolean(const Option& option, std::string_view text, bool& field) {
+  const auto value = parse_boolean(text);
+  if (!value) return not_a(option, text, "yes or no");
+  field = *value;
+  return std::nullopt;
+}
+
+template <typename Number>
+std::optional<Complaint> read_number(const Option& option, std::string_view text, Number& field) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!digits) return not_a(option, text, "a number");
+  constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
+  const auto value = static_cast<std::int64_t>(parse_number(text, kFar).value_or(kFar));
+  if (auto complaint = outside(option, value, text)) return complaint;
+  field = static_cast<Number>(value);
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_duration(const Option& option, std::string_view text, Duration& field) {
+  const auto value = parse_duration(text);
+  if (!value) return not_a(option, text, "a time");
+  if (auto complaint = outside(option, value->count(), text)) return complaint;
+  field = *value;
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_behavior(const Option& option, std::string_view text, Behavior& field) {
+  const auto value = parse_behavior(text);
+  if (!value) {
+    const auto known = choices(option.kind);
+    const std::string_view meant = nearest(text, known);
+    if (!meant.empty())
+      return Complaint{in_quotes(text) + " is not a behaviour", "did you mean " + in_quotes(meant) + "?"};
+    return not_a(option, text, "a behaviour");
+  }
+  field = *value;
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_port_range(const Option& option, std::string_view text, PortRange& field) {
+  const auto value = parse_port_range(text);
+  if (!value) return not_a(option, text, "a range of ports");
+  if (auto complaint = outside(option, value->first, text)) return complaint;
+  field = *value;
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_port_ranges(const Option& option, std::string_view text,
+                                          std::vector<PortRange>& field) {
+  std::vector<PortRange> ranges;
+  for (const std::string_view part : comma_separated(text)) {
+    const auto range = parse_port_range(part);
+    if (!range) return not_a(option, part, "a range of ports");
+    ranges.push_back(*range);
+  }
+  if (ranges.empty()) return not_a(option, text, "a list of ranges of ports");
+  std::sort(ranges.begin(), ranges.end(),
+            [](const PortRange& a, const PortRange& b) { return a.first < b.first; });
+  for (std::size_t i = 1; i < ranges.size(); ++i) {
+    if (ranges[i].first <= ranges[i - 1].last) {
+      return Complaint{format_port_range(ranges[i - 1]) + " and " + format_port_range(ranges[i]) + " overlap",
+                       "name every port once"};
+    }
+  }
+  field = std::move(ranges);
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_addresses(const Option& option, std::string_view text,
+                                        std::vector<Address>& field) {
+  for (const std::string_view part : comma_separated(text)) {
+    const auto addresses = parse_addresses(part);
+    if (!addresses) return not_a(option, part, "an address that a host can have");
+    for (const Address address : *addresses) {
+      if (std::find(field.begin(), field.end(), address) != field.end()) {
+        return Complaint{address.to_string() + " is in the pool already", "name every address once"};
+      }
+      field.push_back(address);
+    }
+    if (field.size() > kMostAddresses)
+      return Complaint{"the pool has more than 1024 addresses", "name fewer"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_port_forwards(const Option&, std::string_view text,
+                                            std::vector<PortForward>& field) {
+  for (const std::string_view part : comma_separated(text)) {
+    const auto forward = parse_port_forward(part);
+    if (!forward) return Complaint{forward.problems().front().message, forward.problems().front().hint};
+    for (const PortForward& other : field) {
+      if (clash(other, *forward)) {
+        return Complaint{"the external port is taken by '" + format_port_forward(other) + "'",
+                         "give every port forward its own"};
+      }
+      if (!forward->name.empty() && other.name == forward->name) {
+        return Complaint{
+            "the name " + in_quotes(forward->name) + " is taken by '" + format_port_forward(other) + "'",
+            "choose another name"};
+      }
+    }
+    if (field.size() == kMostPortForwards)
+      return Complaint{"there are more than 4096 port forwards", "remove some"};
+    field.push_back(*forward);
+  }
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_interface(const Option& option, std::string_view text, std::string& field) {
+  if (!is_interface_name(text)) return not_a(option, text, "the name of an interface");
+  field = std::string(text);
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_datapath(const Option& option, std::string_view text, DatapathKind& field) {
+  const auto value = parse_datapath_kind(text);
+  if (!value) return not_a(option, text, "a datapath");
+  field = *value;
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_path(const Option& option, std::string_view text, std::string& field) {
+  if (!text.starts_with('/') || text.size() > kLongestSocketPath)
+    return not_a(option, text, "a path for a socket");
+  field = std::string(text);
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_group(const Option& option, std::string_view text, std::string& field) {
+  const bool printable =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != ':'; });
+  if (text.size() > kLongestGroup || !printable) return not_a(option, text, "the name of a group");
+  field = std::string(text);
+  return std::nullopt;
+}
+
+// One writer for each type.
+
+std::string write_value(bool value) { return value ? "yes" : "no"; }
+std::string write_value(Duration value) { return format_duration(value); }
+std::string write_value(Behavior value) { return to_string(value); }
+std::string write_value(DatapathKind value) { return to_string(value); }
+std::string write_value(PortRange value) { return format_port_range(value); }
+std::string write_value(Address value) { return value.to_string(); }
+std::string write_value(const PortForward& value) { return format_port_forward(value); }
+std::string write_value(const std::string& value) { return value; }
+std::string write_value(std::uint32_t value) { return std::to_string(value); }
+std::string write_value(std::uint16_t value) { return std::to_string(value); }
+
+template <typename Element>
+std::string write_value(const std::vector<Element>& list) {
+  std::string text;
+  for (const Element& element : list) text += (text.empty() ? "" : ", ") + write_value(element);
+  return text;
+}
+
+template <typename Field>
+std::int64_t measure_value(const Field& field) {
+  if constexpr (std::is_same_v<Field, Duration>) {
+    return field.count();
+  } else if constexpr (std::is_integral_v<Field>) {
+    return field;
+  } else {
+    return 0;
+  }
+}
+
+constexpr Option kOptions[] = {
+#define OPTION(key, kind, field, unit, minimum, maximum, floor, rule, when, help)                           \
+  Option{key,                                                                                               \
+         Kind::kind,                                                                                        \
+         unit,                                                                                              \
+         minimum,                                                                                           \
+         maximum,                                                                                           \
+         floor,                                                                                             \
+         rule,                                                                                              \
+         When::when,                                                                                        \
+         help,                                                                                              \
+         [](const Option& o, std::string_view text, Settings& s) { return read_##kind(o, text, s.field); }, \
+         [](const Settings& s) { return write_value(s.field); },                                            \
+         [](const Settings& from, Settings& to) { to.field = from.field; },                                 \
+         [](const Settings& s) { return measure_value(s.field); }},
+#include "config/options.def"
+#undef OPTION
+};
+
+std::vector<std::string_view> names_in(std::string_view section) {
+  std::vector<std::string_view> names;
+  for (const Option& option : kOptions) {
+    if (option.section() == section) names.push_back(option.name());
+  }
+  return names;
+}
+
+std::string joined(const std::vector<std::string_view>& words, std::string_view last_joint) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? last_joint : ", ";
+    text += words[i];
+  }
+  return text;
+}
+
+// Edits (insert, delete, replace, swap neighbours) that turn one word into the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), current(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    current[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replace = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, replace});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        current[j] = std::min(current[j], before[j - 2] + 1);
+      }
+    }
+    std::swap(before, previous);
+    std::swap(previous, current);
+  }
+  return previous[b.size()];
+}
+
+// Where else a key of this name stands: "did you mean 'filtering' in [udp], [tcp] or [icmp]?".
+std::string elsewhere(std::string_view name) {
+  std::vector<std::string_view> all;
+  for (const Option& option : kOptions) all.push_back(option.name());
+  const std::string_view meant = nearest(name, all);
+  if (meant.empty()) return {};
+  std::vector<std::string> places;
+  for (const Option& option : kOptions) {
+    if (option.name() != meant) continue;
+    if (option.section().empty()) return "did you mean " + in_quotes(meant) + ", above the first section?";
+    places.push_back("[" + std::string(option.section()) + "]");
+  }
+  const std::vector<std::string_view> views(places.begin(), places.end());
+  return "did you mean " + in_quotes(meant) + " in " + joined(views, " or ") + "?";
+}
+
+}  // namespace
+
+std::string_view syntax(Kind kind) {
+  switch (kind) {
+    case Kind::boolean:
+      return "yes or no";
+    case Kind::number:
+      return "a number";
+    case Kind::duration:
+      return "seconds such as 300, or a time such as 5min, 2h4min or 100ms";
+    case Kind::behavior:
+      return "endpoint-independent, address-dependent or address-and-port-dependent";
+    case Kind::port_range:
+      return "a range such as 60000-60999";
+    case Kind::port_ranges:
+      return "ranges such as 1024-32767,40000-65535";
+    case Kind::addresses:
+      return "an address such as 203.0.113.6, or a range such as 203.0.113.6-203.0.113.9";
+    case Kind::port_forwards:
+      return "a rule such as 'tcp 8443 -> 10.0.0.1:443 name=web'";
+    case Kind::interface:
+      return "the name that 'ip link' shows, at most 15 characters";
+    case Kind::datapath:
+      return "auto, nfqueue or tun";
+    case Kind::path:
+      return "an absolute path of at most 107 characters";
+    case Kind::group:
+      return "a name that 'getent group' shows";
+  }
+  return {};
+}
+
+std::vector<std::string_view> choices(Kind kind) {
+  switch (kind) {
+    case Kind::boolean:
+      return {"yes", "no"};
+    case Kind::behavior:
+      return {to_string(Behavior::endpoint_independent), to_string(Behavior::address_dependent),
+              to_string(Behavior::address_and_port_dependent)};
+    case Kind::datapath:
+      return {"auto", "nfqueue", "tun"};
+    default:
+      return {};
+  }
+}
+
+std::string_view Option::section() const {
+  const auto dot = key.find('.');
+  return dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
+}
+
+std::string_view Option::name() const { return key.substr(section().empty() ? 0 : section().size() + 1); }
+
+std::string Option::format(Bound bound) const {
+  return kind == Kind::duration ? format_duration(Duration(bound.value)) : std::to_string(bound.value);
+}
+
+std::span<const Option> options() { return kOptions; }
+
+const Option* find_option(std::string_view key) {
+  const auto found = std::find_if(std::begin(kOptions), std::end(kOptions),
+                                  [&](const Option& option) { return option.key == key; });
+  return found == std::end(kOptions) ? nullptr : found;
+}
+
+std::vector<std::string_view> sections() {
+  std::vector<std::string_view> found;
+  for (const Option& option : kOptions) {
+    if (!option.section().empty() && (found.empty() || found.back() != option.section())) {
+      found.push_back(option.section());
+    }
+  }
+  return found;
+}
+
+Complaint unknown_key(std::string_view key) {
+  const auto dot = key.find('.');
+  const std::string_view section = dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
+  const std::string_view name = dot == std::string_view::npos ? key : key.substr(dot + 1);
+  const auto known_sections = sections();
+  if (section.empty()) {
+    std::string hint = elsewhere(name);
+    if (hint.empty())
+      hint = "keys stand below a section such as [" + std::string(known_sections.front()) + "]";
+    return {"unknown key " + in_quotes(name) + " outside of any section", hint};
+  }
+  const std::string shown = in_quotes(section);
+  const std::string bracketed = "[" + shown.substr(1, shown.size() - 2) + "]";
+  if (std::find(known_sections.begin(), known_sections.end(), section) == known_sections.end()) {
+    const std::string_view meant = nearest(section, known_sections);
+    return {"unknown section " + bracketed, meant.empty()
+                                                ? "the sections are " + joined(known_sections, " and ")
+                                                : "did you mean [" + std::string(meant) + "]?"};
+  }
+  const auto names = names_in(section);
+  std::string hint;
+  if (const std::string_view meant = nearest(name, names); !meant.empty()) {
+    hint = "did you mean " + in_quotes(meant) + "?";
+  } else if (hint = elsewhere(name); hint.empty()) {
+    hint = "its keys are " + joined(names, " and ");
+  }
+  return {"unknown key " + in_quotes(name) + " in " + bracketed, hint};
+}
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
+  constexpr std::size_t kLongestWord = 64;
+  if (word.size() > kLongestWord) return {};
+  std::string_view best;
+  std::size_t fewest = (word.size() <= 3 ? 1 : std::max<std::size_t>(2, word.size() / 3)) + 1;
+  for (const std::string_view candidate : candidates) {
+    const std::size_t edits = distance(word, candidate);
+    // A word that shares nothing with the candidate is not near it, however short both are.
+    if (edits < fewest && edits < candidate.size()) {
+      fewest = edits;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace nat

@@ -1,0 +1,95 @@
+// The keys as the program sees them: options.def turned into a table of values that can be looked up, set
+// from text and written back as text.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/settings.h"
+
+namespace nat {
+
+enum class Kind : std::uint8_t {
+  boolean,
+  number,
+  duration,
+  behavior,
+  port_range,
+  port_ranges,
+  addresses,
+  port_forwards,
+  interface,
+  datapath,
+  path,
+  group,
+};
+
+// How values of the kind are written, to follow "write ": "yes or no".
+std::string_view syntax(Kind kind);
+// The words that a value can be, where they can be listed; for hints and completion.
+std::vector<std::string_view> choices(Kind kind);
+// Whether the key may be repeated and its values add up.
+constexpr bool is_list(Kind kind) { return kind == Kind::addresses || kind == Kind::port_forwards; }
+
+// When a new value counts.
+enum class When : std::uint8_t { live, restart };
+
+// A number, or a time in milliseconds.
+struct Bound {
+  std::int64_t value = 0;
+  constexpr Bound(int number) : value(number) {}
+  template <typename Rep, typename Period>
+  constexpr Bound(std::chrono::duration<Rep, Period> time)
+      : value(std::chrono::duration_cast<Duration>(time).count()) {}
+};
+
+// Why a text is no value of an option.
+struct Complaint {
+  std::string message;
+  std::string hint;
+};
+
+struct Option {
+  std::string_view key;
+  Kind kind;
+  std::string_view unit;
+  Bound minimum, maximum;
+  Bound floor;
+  std::string_view rule;
+  When when;
+  std::string_view help;
+
+  // Sets the field from a text; a list grows by it.
+  std::optional<Complaint> (*read)(const Option&, std::string_view text, Settings&);
+  // The value as `read` takes it; the elements of a list separated by ", ".
+  std::string (*write)(const Settings&);
+  void (*copy)(const Settings& from, Settings& to);
+  // Of numbers and times; otherwise 0.
+  std::int64_t (*measure)(const Settings&);
+
+  bool has_floor() const { return floor.value > 0; }
+  bool below_floor(const Settings& settings) const { return has_floor() && measure(settings) < floor.value; }
+  // "udp" and "timeout"; the section of a key above the first section is empty.
+  std::string_view section() const;
+  std::string_view name() const;
+  // A minimum, maximum or floor as people write it: "2min", "65536".
+  std::string format(Bound bound) const;
+  std::string default_value() const { return write(Settings{}); }
+};
+
+std::span<const Option> options();
+// Null when there is none.
+const Option* find_option(std::string_view key);
+// In the order of options.def, without the empty one.
+std::vector<std::string_view> sections();
+
+// "unknown key 'filtring' in [udp]" and "did you mean 'filtering'?".
+Complaint unknown_key(std::string_view key);
+// The one of the candidates that was most likely meant; empty when none comes near.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace nat

@@ -1,0 +1,178 @@
+#include "config/validate.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "config/option.h"
+#include "config/port_forward.h"
+#include "config/value.h"
+
+namespace nat {
+namespace {
+
+constexpr std::size_t kMostProblems = 100;
+
+class Validation {
+ public:
+  Validation(const Settings& base, Interfaces interfaces) : settings_(base), interfaces_(interfaces) {}
+
+  void add(const Document& document) {
+    source_ = document.source;
+    problems_.insert(problems_.end(), document.problems.begin(), document.problems.end());
+    std::map<std::string_view, const Entry*> seen;
+    for (const Entry& entry : document.entries) add(entry, seen);
+  }
+
+  Result<Settings> finish() {
+    check_floors();
+    check_interfaces();
+    check_ports();
+    check_port_forwards();
+    check_queues();
+    check_fragments();
+    if (problems_.empty()) {
+      reserve_gateway_ports();
+      return std::move(settings_);
+    }
+    std::stable_sort(problems_.begin(), problems_.end(), [](const Diagnostic& a, const Diagnostic& b) {
+      return a.at.source == b.at.source && a.at.line < b.at.line;
+    });
+    if (problems_.size() > kMostProblems) {
+      const auto more = problems_.size() - kMostProblems;
+      problems_.resize(kMostProblems);
+      problems_.push_back({{source_, 0, 0}, {}, "and " + std::to_string(more) + " more", {}});
+    }
+    return std::move(problems_);
+  }
+
+ private:
+  void add(const Entry& entry, std::map<std::string_view, const Entry*>& seen) {
+    const Option* option = find_option(entry.key);
+    if (!option) {
+      const Complaint complaint = unknown_key(entry.key);
+      problems_.push_back({entry.key_at, entry.key, complaint.message, complaint.hint});
+      return;
+    }
+    const auto [first, is_first] = seen.emplace(option->key, &entry);
+    if (!is_first && !is_list(option->kind)) {
+      const unsigned line = first->second->key_at.line;
+      problems_.push_back(
+          {entry.key_at, entry.key,
+           entry.key + " is set twice" + (line > 0 ? ", first in line " + std::to_string(line) : ""),
+           "keep one of them"});
+      return;
+    }
+    if (is_first && is_list(option->kind)) option->copy(Settings{}, settings_);
+    set_at_[option->key] = entry.value_at;
+    if (const auto complaint = option->read(*option, entry.value, settings_)) {
+      unread_.insert(option->key);
+      problems_.push_back(
+          {entry.value_at, entry.key, entry.key + ": " + complaint->message, complaint->hint});
+    }
+  }
+
+  // The complaint stands where the last of the keys was set, if any was. A key whose value could not be read
+  // has its complaint already.
+  void complain(std::initializer_list<std::string_view> keys, std::string message, std::string hint) {
+    Location at{source_, 0, 0};
+    for (const std::string_view key : keys) {
+      if (unread_.contains(key)) return;
+      if (const auto found = set_at_.find(key); found != set_at_.end()) at = found->second;
+    }
+    problems_.push_back({at, std::string(*keys.begin()), std::move(message), std::move(hint)});
+  }
+
+  void check_floors() {
+    if (settings_.lab || unread_.contains("lab")) return;
+    for (const Option& option : options()) {
+      if (!option.below_floor(settings_)) continue;
+      const std::string key(option.key);
+      complain({option.key},
+               key + " = " + option.write(settings_) + " is below the " + option.format(option.floor) +
+                   " that " + std::string(option.rule) + " demands",
+               "raise it, or set 'lab = yes' if this is a laboratory");
+    }
+  }
+
+  void check_interfaces() {
+    const auto demand = [&](std::string_view key, std::string_view argument, const std::string& name) {
+      if (!name.empty() || interfaces_ == Interfaces::optional) return;
+      complain(
+          {key}, std::string(key) + " is not set",
+          "name it in the file or with " + std::string(argument) + "; 'ip -br link' lists the interfaces");
+    };
+    demand("interfaces.internal", "--internal", settings_.internal_interface);
+    demand("interfaces.external", "--external", settings_.external_interface);
+    if (!settings_.internal_interface.empty() &&
+        settings_.internal_interface == settings_.external_interface) {
+      complain(
+          {"interfaces.internal", "interfaces.external"},
+          "interfaces.internal and interfaces.external are both " + in_quotes(settings_.internal_interface),
+          "a gateway stands between two interfaces");
+    }
+  }
+
+  // The kernel takes gateway_ports as they are; what is left must serve ordinary hosts.
+  void check_ports() {
+    const auto free = [&](unsigned port) {
+      return port < settings_.gateway_ports.first || port > settings_.gateway_ports.last;
+    };
+    for (const PortRange& range : settings_.policy.ports.ranges) {
+      for (unsigned port = std::max<unsigned>(range.first, 1024); port <= range.last; ++port) {
+        if (free(port)) return;
+      }
+    }
+    complain({"ports.ranges", "ports.gateway"},
+             "ports.ranges leaves no port from 1024 on beside the " +
+                 format_port_range(settings_.gateway_ports) + " of ports.gateway",
+             "widen ports.ranges");
+  }
+
+  void check_port_forwards() {
+    for (const PortForward& forward : settings_.policy.port_forwards) {
+      const std::uint16_t port = forward.external.port;
+      if (port < settings_.gateway_ports.first || port > settings_.gateway_ports.last) continue;
+      complain({"forward.rule", "ports.gateway"},
+               "'" + format_port_forward(forward) + "' wants a port of the gateway's own " +
+                   format_port_range(settings_.gateway_ports),
+               "choose another port, or move ports.gateway");
+    }
+  }
+
+  void check_queues() {
+    if (settings_.first_queue + settings_.queues - 1 <= 65535) return;
+    complain({"datapath.first-queue", "datapath.queues"},
+             "datapath.first-queue + datapath.queues goes beyond queue 65535", "lower one of them");
+  }
+
+  void check_fragments() {
+    if (settings_.policy.timeouts.fragment_wait <= settings_.policy.timeouts.fragment_lifetime) return;
+    complain({"fragments.wait", "fragments.lifetime"}, "fragments.wait is longer than fragments.lifetime",
+             "a fragment waits no longer than its datagram lives");
+  }
+
+  void reserve_gateway_ports() {
+    settings_.policy.ports.reserved.reset();
+    for (std::size_t port = settings_.gateway_ports.first; port <= settings_.gateway_ports.last; ++port) {
+      settings_.policy.ports.reserved.set(port);
+    }
+  }
+
+  Settings settings_;
+  Interfaces interfaces_;
+  std::string source_;
+  Diagnostics problems_;
+  std::map<std::string_view, Location> set_at_;
+  std::set<std::string_view> unread_;
+};
+
+}  // namespace
+
+Result<Settings> validate(const Settings& base, std::span<const Document> documents, Interfaces interfaces) {
+  Validation validation(base, interfaces);
+  for (const Document& document : documents) validation.add(document);
+  return validation.finish();
+}
+
+}  // namespace nat
