@@ -41,8 +41,12 @@ po::options_description own_options() {
       ("cleanup", "take down what a natd that was killed has left, and end")                     //
       ("replay", text("IN.pcap"), "translate the packets of a capture file, and end")            //
       ("out", text("DIR"), "where --replay writes what leaves on each side, and the verdicts")   //
-      ("seed", text("N"), "for --replay: the same seed chooses the same ports")                  //
-      ("help", "print this, and end")                                                            //
+      ("internal-net", text("PREFIX"),
+       "for --replay: whatever comes from here is outbound, all else inbound; may be repeated; by default "
+       "the "
+       "private networks of RFC 1918")                                           //
+      ("seed", text("N"), "for --replay: the same seed chooses the same ports")  //
+      ("help", "print this, and end")                                            //
       ("version", "print the version, and end");
   return described;
 }
@@ -72,8 +76,10 @@ class Parsing {
     if (line_.task == Task::replay && line_.replay_output.empty()) {
       complain("out", "--replay needs a directory to write to", "name it with --out DIR");
     }
-    if (line_.task != Task::replay && (!line_.replay_output.empty() || has_seed_)) {
-      complain("out", "--out and --seed belong to --replay", "name a capture file with --replay IN.pcap");
+    if (line_.task != Task::replay &&
+        (!line_.replay_output.empty() || has_seed_ || !line_.internal_networks.empty())) {
+      complain("out", "--out, --seed and --internal-net belong to --replay",
+               "name a capture file with --replay IN.pcap");
     }
     problems_.insert(problems_.end(), line_.assignments.problems.begin(), line_.assignments.problems.end());
     if (!problems_.empty()) return problems_;
@@ -107,6 +113,8 @@ class Parsing {
       line_.replay_output = value;
     } else if (name == "seed") {
       take_seed(value);
+    } else if (name == "internal-net") {
+      take_network(value);
     } else if (name == "config") {
       take_config(value);
     } else if (name == "check-config") {
@@ -134,11 +142,20 @@ class Parsing {
     line_.config_path = path;
   }
 
+  void take_network(const std::string& value) {
+    const auto prefix = Prefix::parse(value);
+    if (!prefix) {
+      return complain("internal-net", "--internal-net: " + in_quotes(value) + " is not a network",
+                      "write one such as 10.0.0.0/8");
+    }
+    line_.internal_networks.push_back(*prefix);
+  }
+
   void take_seed(const std::string& value) {
     const auto seed = parse_number(value, ~std::uint64_t{0});
     if (!seed)
       complain("seed", "--seed: " + in_quotes(value) + " is not a number", "write a number such as 1");
-    line_.seed = seed.value_or(0);
+    line_.seed = seed.value_or(line_.seed);
     has_seed_ = true;
   }
 

@@ -18,7 +18,9 @@ struct CommandLine {
   std::string config_path;  // of --config or --check-config; empty for none
   std::string replay_input;
   std::string replay_output;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 1;
+  // Of --internal-net, whose packets a capture holds from the internal side; empty for RFC 1918.
+  std::vector<Prefix> internal_networks;
   Document assignments;  // everything that sets a key
 };
 
