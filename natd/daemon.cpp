@@ -1,0 +1,343 @@
+#include "natd/daemon.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <stdexcept>
+#include <utility>
+
+#include <sys/epoll.h>
+
+#include "config/change.h"
+#include "natd/io/nfqueue/nfqueue.h"
+#include "natd/io/tun/tun.h"
+#include "natd/log.h"
+#include "natd/notify.h"
+#include "natd/privilege.h"
+
+namespace nat {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Mappings are made while the timer waits, and may be due before what it waits for.
+constexpr Duration kLongestWait = 200ms;
+// Scripts take an address away and give it back in one breath; mappings need not die of that.
+constexpr Duration kSettle = 50ms;
+
+std::string join(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : ", ") + word;
+  return line;
+}
+
+std::string addresses(const Links& links) {
+  std::vector<std::string> words;
+  for (const Address address : links.external_addresses) words.push_back(address.to_string());
+  if (words.empty()) return "no external address yet";
+  return (words.size() == 1 ? "external address " : "external addresses ") + join(words);
+}
+
+std::string count(std::uint64_t number, const char* noun) {
+  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
+std::string kept(const ApplyReport& report) {
+  return "kept " + count(report.kept_mappings, "mapping") + " and " + count(report.kept_sessions, "session") +
+         ", removed " + count(report.removed_mappings, "mapping");
+}
+
+std::string describe(const Change& change) {
+  const auto shown = [](const std::string& value) { return value.empty() ? "none" : value; };
+  return change.key + ": " + shown(change.old_value) + " -> " + shown(change.new_value);
+}
+
+// What a handler of the loop could not do is for the operator to know; it does not end the daemon.
+template <typename Action>
+void guarded(const char* duty, Action action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    log_error(std::string(duty) + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+Policy policy_for(const Settings& settings, const Links& links) {
+  Policy policy = settings.policy;
+  policy.external_addresses = links.external_addresses;
+  policy.internal_address = links.internal_address;
+  return policy;
+}
+
+Daemon::Daemon(Settings settings, Load load)
+    : settings_(settings), loaded_(std::move(settings)), load_(std::move(load)) {}
+
+Daemon::~Daemon() = default;
+
+void Daemon::run() {
+  std::signal(SIGPIPE, SIG_IGN);
+  // Before any thread is made, so that all of them leave the signals to the loop.
+  std::optional<Signals> signals;
+  signals.emplace(loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP}, [this](int number) {
+    if (number == SIGHUP) return reload();
+    log_notice(std::string("ending: ") + (number == SIGTERM ? "SIGTERM" : "SIGINT"));
+    loop_.stop();
+  });
+  try {
+    set_up();
+  } catch (...) {
+    take_down();
+    throw;
+  }
+  serve();
+  notify_stopping();
+  // From here on a second SIGTERM has its default effect; a reload has none.
+  std::signal(SIGHUP, SIG_IGN);
+  signals.reset();
+  take_down();
+}
+
+// --- Beginning and end
+
+void Daemon::set_up() {
+  require_privileges();
+  instance_.emplace();
+  journal_.emplace();
+  undo_stale_journal();
+  monitor_.emplace(settings_.internal_interface, settings_.external_interface, settings_.extra_addresses);
+  links_ = monitor_->read();
+  require_interfaces();
+  sockets_.emplace();
+  local_ports_ = sockets_->refresh(links_.external_addresses);
+  gateway_.emplace(policy_for(settings_, links_), random_, &*sockets_);
+  start_datapath();
+  control_ = std::make_unique<ControlServer>(*this, settings_.control_path, settings_.control_group);
+  control_->start();
+  announce();
+}
+
+void Daemon::take_down() noexcept {
+  if (control_) control_->stop();
+  if (backend_) {
+    backend_->stop();
+    backend_->uninstall();
+  }
+  if (!journal_) return;
+  const auto failures = journal_->undo_all();
+  for (const std::string& failure : failures) log_error(failure);
+  if (backend_ && failures.empty()) log_info("took down what was set up");
+}
+
+void Daemon::undo_stale_journal() {
+  if (!journal_->stale()) return;
+  log_notice("an earlier natd ended without cleaning up in this network namespace; undoing what it changed");
+  for (const std::string& failure : journal_->undo_all()) log_warning(failure);
+}
+
+void Daemon::require_interfaces() const {
+  const auto require = [](unsigned index, const std::string& name, const char* option) {
+    if (index != 0) return;
+    throw std::runtime_error("there is no interface '" + name + "' in this network namespace, which has " +
+                             join(interface_names()) + "; name one of them with " + option +
+                             ", or make it before natd starts");
+  };
+  require(links_.internal_index, links_.internal, "--internal");
+  require(links_.external_index, links_.external, "--external");
+}
+
+void Daemon::start_datapath() {
+  std::vector<DatapathKind> kinds{settings_.datapath};
+  if (settings_.datapath == DatapathKind::automatic) kinds = {DatapathKind::nfqueue, DatapathKind::tun};
+  std::string why_not;
+  for (const DatapathKind kind : kinds) {
+    if (try_datapath(kind, why_not)) return;
+    if (kind != kinds.back()) {
+      log_warning(std::string("the ") + to_string(kind) + " datapath does not work here: " + why_not +
+                  "; trying the next one");
+    }
+  }
+  throw std::runtime_error(std::string("the ") + to_string(kinds.back()) +
+                           " datapath does not work here: " + why_not);
+}
+
+bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
+  try {
+    backend_ =
+        kind == DatapathKind::tun ? make_tun(settings_, *journal_) : make_nfqueue(settings_, *journal_);
+    backend_->install(links_, local_ports_);
+    backend_->start(*gateway_);
+    return true;
+  } catch (const std::runtime_error& error) {
+    why_not = error.what();
+  }
+  if (backend_) {
+    backend_->stop();
+    backend_->uninstall();
+    backend_.reset();
+  }
+  for (const std::string& failure : journal_->undo_all()) log_warning(failure);
+  return false;
+}
+
+void Daemon::announce() {
+  for (const std::string& change : journal_->changes()) log_info("set up: " + change);
+  if (links_.external_addresses.empty()) {
+    log_warning(links_.external +
+                " has no address yet; until it gets one, packets from inside are refused (" +
+                to_string(Reason::no_external_address) + ")");
+  }
+  std::printf("natd: ready: datapath %s, %s -> %s, %s\n", backend_->name(), links_.internal.c_str(),
+              links_.external.c_str(), addresses(links_).c_str());
+  std::fflush(stdout);
+  notify_ready(status());
+}
+
+void Daemon::serve() {
+  Timer expiry(loop_, [&] {
+    const TimePoint next = gateway_->expire(*backend_);
+    expiry.at(std::min(next, Gateway::now() + kLongestWait));
+  });
+  expiry.at(Gateway::now() + kLongestWait);
+
+  Timer settle(loop_, [&] { guarded("reading the interfaces", [&] { refresh_links(); }); });
+  loop_.watch(monitor_->fd(), EPOLLIN, [&](std::uint32_t) {
+    monitor_->drain();
+    settle.at(Gateway::now() + kSettle);
+  });
+
+  Timer second(loop_, [&] { every_second(); });
+  second.every(1s);
+
+  Timer watchdog(loop_, [] { notify_alive(); });
+  if (const auto interval = watchdog_interval()) watchdog.every(*interval);
+
+  loop_.run();
+  loop_.forget(monitor_->fd());
+}
+
+// --- While it runs
+
+void Daemon::every_second() {
+  guarded("reading the gateway's own sockets", [&] { refresh_local_ports(); });
+  const TimePoint now = Gateway::now();
+  Counters counters;
+  {
+    const auto engine = gateway_->engine();
+    counters = engine->counters();
+  }
+  for (const std::string& sentence : shortages_.check(counters, now)) log_warning(sentence);
+  if (now >= next_status_) {
+    notify_status(status());
+    next_status_ = now + 10s;
+  }
+}
+
+void Daemon::refresh_local_ports() {
+  const LocalPorts ports = sockets_->refresh(links().external_addresses);
+  if (ports == local_ports_) return;
+  local_ports_ = ports;
+  backend_->local_ports_changed(local_ports_);
+}
+
+void Daemon::refresh_links() {
+  const Links now = monitor_->read();
+  ApplyReport report;
+  {
+    const std::lock_guard lock(state_);
+    if (now == links_) return;
+    for (const auto& [name, before, after] :
+         {std::tuple(now.internal, links_.internal_index, now.internal_index),
+          std::tuple(now.external, links_.external_index, now.external_index)}) {
+      if (before == after) continue;
+      if (after == 0) log_warning(name + " is gone; waiting for it to come back");
+      if (after != 0 && before == 0) log_notice(name + " is back");
+    }
+    if (now.external_addresses != links_.external_addresses) log_notice(now.external + ": " + addresses(now));
+    links_ = now;
+    report = apply_policy();
+  }
+  if (report.removed_mappings > 0) {
+    log_notice("removed " + count(report.removed_mappings, "mapping") + " whose external address is gone");
+  }
+  backend_->links_changed(now);
+}
+
+std::string Daemon::status() {
+  Gauges gauges;
+  {
+    const auto engine = gateway_->engine();
+    gauges = engine->gauges();
+  }
+  return std::string(backend_->name()) + ", " + addresses(links()) + ", " +
+         count(gauges.mappings, "mapping") + ", " + count(gauges.sessions, "session");
+}
+
+// --- Settings
+
+Settings Daemon::settings() {
+  const std::lock_guard lock(state_);
+  return settings_;
+}
+
+Links Daemon::links() {
+  const std::lock_guard lock(state_);
+  return links_;
+}
+
+std::uint64_t Daemon::uptime_seconds() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(Gateway::now() - started_).count());
+}
+
+// With `state_` held.
+ApplyReport Daemon::apply_policy() {
+  const ApplyReport report = gateway_->engine()->apply(policy_for(settings_, links_), Gateway::now());
+  for (const std::string& refused : report.refused) log_warning(refused);
+  return report;
+}
+
+ApplyOutcome Daemon::apply(const Settings& settings) {
+  const std::lock_guard lock(state_);
+  const auto changes = diff(settings_, settings);
+  for (const Change& change : changes) {
+    if (change.needs_restart)
+      return {change.key + " takes effect only when natd starts; nothing was changed", {}};
+  }
+  for (const Change& change : changes) log_notice("natctl: " + describe(change));
+  settings_ = settings;
+  return {"", apply_policy()};
+}
+
+void Daemon::reload() {
+  notify_reloading();
+  guarded("reloading", [&] {
+    const Result<Settings> loaded = load_();
+    if (loaded) {
+      adopt(*loaded);
+    } else {
+      for (const Diagnostic& problem : loaded.problems()) log_error(problem.to_string());
+      log_error("the reload changed nothing; correct the file and send SIGHUP again");
+    }
+  });
+  notify_ready(status());
+}
+
+void Daemon::adopt(const Settings& wanted) {
+  const std::lock_guard lock(state_);
+  for (const Change& change : diff(loaded_, settings_)) {
+    log_notice("the reload supersedes what natctl set: " + describe(change));
+  }
+  const Reload plan = plan_reload(settings_, wanted);
+  settings_ = plan.settings;
+  loaded_ = plan.settings;
+  const ApplyReport report = apply_policy();
+  for (const Change& change : plan.changes) {
+    if (change.needs_restart) log_warning(describe(change) + " takes effect when natd is restarted");
+    if (!change.needs_restart) log_notice("reloaded: " + describe(change));
+  }
+  log_notice(std::string(plan.changes.empty() ? "reloaded: nothing differs; " : "reloaded; ") + kept(report));
+}
+
+}  // namespace nat
