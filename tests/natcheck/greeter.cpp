@@ -1,0 +1,50 @@
+#include "tests/natcheck/greeter.h"
+
+#include <algorithm>
+
+namespace nat::check {
+
+Stream& Greeter::call(const Endpoint& peer, std::uint64_t peer_run) {
+  Stream& stream = port_.dial(peer);
+  calls_.push_back({&stream, peer_run});
+  return stream;
+}
+
+void Greeter::follow() {
+  for (Call& call : calls_) {
+    if (call.stream->open() && !call.spoken) {
+      call.stream->send(hello(call.run));
+      call.spoken = true;
+    }
+    listen_to(*call.stream, true);
+  }
+  for (const auto& stream : port_.streams()) {
+    if (!stream->dialled()) listen_to(*stream, false);
+  }
+}
+
+void Greeter::listen_to(Stream& stream, bool called) {
+  for (const Message& heard : stream.take_heard()) {
+    if (heard.kind != Kind::hairpin) continue;
+    if (meetings_.size() < kKept) meetings_.push_back({stream.remote(), heard.run, heard.tag, !called});
+    if (!called) stream.send(hello(heard.run));
+  }
+}
+
+const Meeting* Greeter::met(std::uint16_t tag) const {
+  const auto match = std::find_if(meetings_.begin(), meetings_.end(),
+                                  [&](const Meeting& meeting) { return meeting.tag == tag; });
+  return match == meetings_.end() ? nullptr : &*match;
+}
+
+Message Greeter::hello(std::uint64_t run) const {
+  Message message;
+  message.kind = Kind::hairpin;
+  message.run = run;
+  message.stage = Stage::hairpin;
+  message.protocol = Protocol::tcp;
+  message.tag = tag_;
+  return message;
+}
+
+}  // namespace nat::check

@@ -1,0 +1,63 @@
+// natcheck: command line and wiring.
+#include <cstdio>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/natcheck/client.h"
+#include "tests/natcheck/options.h"
+#include "tests/natcheck/report.h"
+#include "tests/natcheck/server.h"
+
+namespace {
+
+using namespace nat::check;
+
+int serve(const Arguments& arguments) {
+  const ServerSettings settings = server_options(arguments);
+  Server server(settings);
+  std::cout << "natcheck server: ready, role " << settings.role << " on " << settings.listen.to_string()
+            << " and the next port, UDP and TCP" << std::endl;
+  server.run();
+  return 0;
+}
+
+int check(const Arguments& arguments) {
+  const ClientOptions options = client_options(arguments);
+  const Report report = run_client(options);
+  if (options.json) {
+    std::cout << json(report).dump(2) << "\n";
+  } else {
+    std::cout << table(report);
+  }
+  const int code = exit_code(report);
+  if (code == kUnreachable) std::cerr << "natcheck: none of the servers answered; are they running there?\n";
+  return code;
+}
+
+int dispatch(const Arguments& all) {
+  if (all.empty()) throw UsageError("name a command: server, client, multi or agent");
+  const std::string& command = all.front();
+  const Arguments arguments(all.begin() + 1, all.end());
+  if (command == "--help" || command == "-h" || command == "help") {
+    std::cout << usage();
+    return 0;
+  }
+  if (command == "server") return serve(arguments);
+  if (command == "client") return check(arguments);
+  throw UsageError("unknown command '" + command + "'; there are server, client, multi and agent");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch(Arguments(argv + 1, argv + argc));
+  } catch (const UsageError& error) {
+    std::cerr << "natcheck: " << error.what() << "\nnatcheck: see natcheck --help\n";
+    return kUsage;
+  } catch (const SetupError& error) {
+    std::cerr << "natcheck: " << error.what() << "\n";
+    return kSetup;
+  }
+}

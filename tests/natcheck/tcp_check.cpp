@@ -1,0 +1,213 @@
+#include "tests/natcheck/tcp_check.h"
+
+#include <algorithm>
+
+namespace nat::check {
+namespace {
+
+constexpr std::size_t kStreams = 64;
+constexpr milliseconds kTick{100};         // how often what is due is looked at while nothing stirs
+constexpr milliseconds kReportGrace{500};  // for the way of a report, after the wait that it reports on
+constexpr std::uint16_t kMappingPortTag = 0, kHairpinPortTag = 1;
+
+}  // namespace
+
+TcpCheck::TcpCheck(const ClientSettings& settings)
+    : settings_(settings),
+      mapping_port_(settings.local_endpoint(0), kStreams),
+      hairpin_port_(settings.local_endpoint(1), kStreams),
+      filter_port_(settings.local_endpoint(2), kStreams),
+      ports_{&mapping_port_, &hairpin_port_, &filter_port_},
+      mapping_greeter_(mapping_port_, kMappingPortTag),
+      hairpin_greeter_(hairpin_port_, kHairpinPortTag) {
+  findings_.protocol = Protocol::tcp;
+  findings_.local = mapping_port_.local();
+  findings_.hairpin.local = hairpin_port_.local();
+}
+
+Findings TcpCheck::run() {
+  observe();
+  for (TcpPort* port : {&mapping_port_, &hairpin_port_, &filter_port_}) {
+    for (const auto& stream : port->streams()) stream->abort();
+  }
+  return findings_;
+}
+
+// KT1 and KT2, and whatever can follow from there.
+void TcpCheck::observe() {
+  Question first = question(mapping_port_, settings_.first(), Stage::first_server);
+  Question second = question(mapping_port_, settings_.second(), Stage::second_server);
+  Question second_port = question(mapping_port_, settings_.second_port(), Stage::second_port);
+  ask({&first, &second, &second_port});
+  const auto seen = [](const Question& asked) {
+    return asked.answer ? std::optional(asked.answer->observed) : std::nullopt;
+  };
+  findings_.first_server = seen(first);
+  findings_.second_server = seen(second);
+  findings_.second_port = seen(second_port);
+  if (!second.answer) return;
+  payload(*second.stream);
+  filter(*second.stream);
+  if (!findings_.from_third_server.arrived.value_or(false)) connect_third();
+  hairpin();
+}
+
+TcpCheck::Question TcpCheck::question(TcpPort& port, const Endpoint& server, Stage stage) {
+  return {stage, &port.dial(server)};
+}
+
+bool TcpCheck::answered(Question& question) {
+  Stream& stream = *question.stream;
+  if (stream.open() && !question.asked) {
+    stream.send(message(Kind::ping, question.stage));
+    question.asked = true;
+  }
+  for (const Message& heard : stream.take_heard()) {
+    if (heard.kind == Kind::pong && heard.run == settings_.run && heard.stage == question.stage) {
+      question.answer = heard;
+    }
+  }
+  return question.answer.has_value();
+}
+
+void TcpCheck::ask(std::vector<Question*> questions) {
+  exchange(
+      ports_, {1, kTick, settings_.timeout}, [] {},
+      [&] {
+        bool settled = true;
+        for (Question* question : questions) settled &= answered(*question) || question->stream->over();
+        return settled;
+      });
+}
+
+// KA, over the connection that is open anyway.
+void TcpCheck::payload(Stream& second_server) {
+  Message echo = message(Kind::echo, Stage::payload);
+  echo.subject = echo.raw_local = mapping_port_.local();
+  exchange(
+      ports_, {1, kTick, settings_.timeout}, [&] { second_server.send(echo); },
+      [&] {
+        for (const Message& heard : second_server.take_heard()) {
+          if (heard.kind != Kind::echoed || heard.run != settings_.run) continue;
+          findings_.payload_untouched = heard.outcome == Outcome::intact &&
+                                        heard.raw_local == mapping_port_.local() &&
+                                        heard.raw_observed == heard.observed;
+        }
+        return findings_.payload_untouched.has_value() || second_server.over();
+      });
+}
+
+// KT3 and KT4: a SYN from the third server to c and, at the same time, one from the second server's other
+// port to c + 2.
+void TcpCheck::filter(Stream& second_server) {
+  Question fresh = question(filter_port_, settings_.second(), Stage::second_server);
+  ask({&fresh});
+
+  Message probe = message(Kind::probe, Stage::none);
+  probe.wait = static_cast<std::uint16_t>(settings_.wait.count());
+  Unsolicited& stranger = findings_.from_third_server;
+  Unsolicited& other_port = findings_.from_second_port;
+  const auto send = [&](Stream& stream, Stage stage, const Unsolicited& state) {
+    if (state.arrived || (state.response != Outcome::none && state.response != Outcome::unavailable)) return;
+    probe.stage = stage;
+    stream.send(probe);
+  };
+  const auto tries = static_cast<unsigned>(settings_.wait / milliseconds(500)) + 1;
+  exchange(
+      ports_, {tries, milliseconds(500), settings_.wait + kReportGrace},
+      [&] {
+        send(second_server, Stage::third_server, stranger);
+        if (fresh.answer) send(*fresh.stream, Stage::second_port, other_port);
+      },
+      [&] {
+        take_probe(second_server, mapping_port_, Stage::third_server, settings_.third(), stranger);
+        take_probe(*fresh.stream, filter_port_, Stage::second_port, settings_.second_port(), other_port);
+        const auto settled = [](const Unsolicited& state) {
+          return state.response != Outcome::none && state.response != Outcome::unavailable &&
+                 (state.response != Outcome::open || state.arrived);
+        };
+        return settled(stranger) && (settled(other_port) || fresh.stream->over());
+      });
+  for (Unsolicited* state : {&stranger, &other_port}) {
+    if (state->response != Outcome::none && state->response != Outcome::unavailable && !state->arrived) {
+      state->arrived = false;
+    }
+  }
+}
+
+void TcpCheck::take_probe(Stream& stream, TcpPort& port, Stage stage, const Endpoint& sender,
+                          Unsolicited& into) {
+  for (const Message& heard : stream.take_heard()) {
+    if (heard.kind != Kind::report || heard.run != settings_.run || heard.stage != stage) continue;
+    into.response = heard.outcome;
+    into.icmp_type = heard.icmp_type;
+    into.icmp_code = heard.icmp_code;
+  }
+  for (const auto& other : port.streams()) {
+    if (!other->dialled() && other->remote() == sender) into.arrived = true;
+  }
+}
+
+// KT5: our own SYN to the third server, which may still be sending its own.
+void TcpCheck::connect_third() {
+  Question third = question(mapping_port_, settings_.third(), Stage::third_server);
+  ask({&third});
+  if (third.answer) {
+    findings_.third_connection = third.answer->outcome;
+  } else {
+    findings_.third_connection_failed = true;
+  }
+}
+
+// KT6: from c + 1 to the external endpoint of c.
+void TcpCheck::hairpin() {
+  Question own = question(hairpin_port_, settings_.first(), Stage::first_server);
+  ask({&own});
+  if (own.answer) findings_.hairpin.external = own.answer->observed;
+  hairpin_one_way(*findings_.second_server);
+  if (!*findings_.hairpin.two_way) hairpin_two_way(*findings_.second_server);
+}
+
+void TcpCheck::hairpin_one_way(const Endpoint& target) {
+  Stream& stream = hairpin_greeter_.call(target, settings_.run);
+  const auto met = [&] {
+    mapping_greeter_.follow();
+    hairpin_greeter_.follow();
+    return mapping_greeter_.met(kHairpinPortTag) && hairpin_greeter_.met(kMappingPortTag);
+  };
+  Hairpin& hairpin = findings_.hairpin;
+  exchange(
+      ports_, {1, kTick, settings_.wait * 3 / 4}, [] {}, [&] { return met() || stream.over(); });
+  hairpin.two_way = met();
+  const Meeting* const arrival = mapping_greeter_.met(kHairpinPortTag);
+  hairpin.one_way = arrival != nullptr;
+  if (arrival) hairpin.source = arrival->source;
+  if (!*hairpin.two_way) stream.abort();
+}
+
+// Both ports dial each other at the same time, as two peers behind one gateway would.
+void TcpCheck::hairpin_two_way(const Endpoint& target) {
+  Hairpin& hairpin = findings_.hairpin;
+  if (!hairpin.external) return;
+  mapping_greeter_.call(*hairpin.external, settings_.run);
+  hairpin_greeter_.call(target, settings_.run);
+  hairpin.two_way = exchange(
+      ports_, {1, kTick, settings_.wait * 3 / 4}, [] {},
+      [&] {
+        mapping_greeter_.follow();
+        hairpin_greeter_.follow();
+        return mapping_greeter_.met(kHairpinPortTag) && hairpin_greeter_.met(kMappingPortTag);
+      });
+  if (const Meeting* const arrival = mapping_greeter_.met(kHairpinPortTag)) hairpin.source = arrival->source;
+}
+
+Message TcpCheck::message(Kind kind, Stage stage) const {
+  Message made;
+  made.kind = kind;
+  made.stage = stage;
+  made.run = settings_.run;
+  made.protocol = Protocol::tcp;
+  return made;
+}
+
+}  // namespace nat::check
