@@ -4,16 +4,19 @@ namespace nat {
 
 const char* to_string(Behavior behavior) {
   switch (behavior) {
-    case Behavior::endpoint_independent: return "endpoint-independent";
-    case Behavior::address_dependent: return "address-dependent";
-    case Behavior::address_and_port_dependent: return "address-and-port-dependent";
+    case Behavior::endpoint_independent:
+      return "endpoint-independent";
+    case Behavior::address_dependent:
+      return "address-dependent";
+    case Behavior::address_and_port_dependent:
+      return "address-and-port-dependent";
   }
   return "unknown";
 }
 
 std::optional<Behavior> parse_behavior(std::string_view text) {
-  for (const auto behavior : {Behavior::endpoint_independent, Behavior::address_dependent,
-                              Behavior::address_and_port_dependent}) {
+  for (const auto behavior :
+       {Behavior::endpoint_independent, Behavior::address_dependent, Behavior::address_and_port_dependent}) {
     if (text == to_string(behavior)) return behavior;
   }
   return std::nullopt;

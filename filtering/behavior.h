@@ -1,6 +1,6 @@
-// How much of the remote endpoint matters, in the words of RFC 4787 sections 4.1 and 5. The same three answers serve
-// mapping ("which packets of an internal endpoint share a mapping?") and filtering ("which remotes may use it?"),
-// and the two are chosen independently for each protocol.
+// How much of the remote endpoint matters, in the words of RFC 4787 sections 4.1 and 5. The same three
+// answers serve mapping ("which packets of an internal endpoint share a mapping?") and filtering ("which
+// remotes may use it?"), and the two are chosen independently for each protocol.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,12 @@ std::optional<Behavior> parse_behavior(std::string_view text);
 // The part of the remote that a behaviour tells apart; the rest is zero.
 constexpr Endpoint trim(Behavior behavior, Endpoint remote) {
   switch (behavior) {
-    case Behavior::endpoint_independent: return {};
-    case Behavior::address_dependent: return {remote.address, 0};
-    case Behavior::address_and_port_dependent: break;
+    case Behavior::endpoint_independent:
+      return {};
+    case Behavior::address_dependent:
+      return {remote.address, 0};
+    case Behavior::address_and_port_dependent:
+      break;
   }
   return remote;
 }

@@ -1,6 +1,6 @@
-// The NAT engine: packet octets, the side they came from and the time go in; a verdict comes out, and the octets are
-// rewritten in place. It makes no system call, reads no clock, starts no thread and writes no log. It is not
-// thread-safe: its owner calls it from one thread at a time.
+// The NAT engine: packet octets, the side they came from and the time go in; a verdict comes out, and the
+// octets are rewritten in place. It makes no system call, reads no clock, starts no thread and writes no log.
+// It is not thread-safe: its owner calls it from one thread at a time.
 //
 // The way of a packet (engine.cpp reads as this list):
 //   parse -> fragment memory -> session hit: rewrite
@@ -27,8 +27,8 @@ namespace nat {
 class Host {
  public:
   virtual ~Host() = default;
-  // Whether a socket of the gateway itself would take a packet from `remote` to `local`. Asked for inbound packets
-  // that belong to no session.
+  // Whether a socket of the gateway itself would take a packet from `remote` to `local`. Asked for inbound
+  // packets that belong to no session.
   virtual bool serves(Protocol protocol, Endpoint local, Endpoint remote) = 0;
   // Whether a socket of the gateway is bound to the port. Asked when a port is chosen.
   virtual bool in_use(Protocol protocol, std::uint16_t port) = 0;
@@ -47,10 +47,11 @@ struct Packet {
 struct Verdict {
   Reason reason = Reason::not_ours;
   Realm out = Realm::external;  // of a forwarded packet
-  // Of a hairpinned packet: its source address before the rewrite, for datapaths that rewrite the source later.
-  Address hairpin_source;
+  // Of a hairpinned packet: its source address before the rewrite, for datapaths that rewrite the source
+  // later.
+  Address hairpin_source{};
   // An ICMP error for the sender, on the side the packet came from; empty mostly. Valid until the next call.
-  std::span<const std::uint8_t> reply;
+  std::span<const std::uint8_t> reply{};
 
   Action action() const { return action_of(reason); }
 };
@@ -83,19 +84,21 @@ class Engine {
   Verdict translate(const Packet& packet, Realm in, TimePoint now);
   // Hints that this packet will be translated soon, so that its session is in the cache by then.
   void prefetch(const Packet& packet, Realm in) const;
-  // Next held packet that was let go by the last call of translate() or expire(); false when there is none left.
+  // Next held packet that was let go by the last call of translate() or expire(); false when there is none
+  // left.
   bool take_released(Released& released);
   // Removes what is due, at most `budget` records. Returns the time to call again.
   TimePoint expire(TimePoint now, unsigned budget);
 
   // --- Control.
 
-  // Acts at once: open sessions stay open, mappings keep their external endpoints unless their address left the
-  // pool, the filter applies to the next inbound packet and the mapping behaviour to the next new session.
+  // Acts at once: open sessions stay open, mappings keep their external endpoints unless their address left
+  // the pool, the filter applies to the next inbound packet and the mapping behaviour to the next new
+  // session.
   ApplyReport apply(Policy policy, TimePoint now);
   const Policy& policy() const;
-  // Removes up to `budget` dynamic mappings with their sessions that `matches` says yes to, from `cursor` on (start
-  // with 0). Sets `cursor` to 0 when everything was seen. Returns how many went.
+  // Removes up to `budget` dynamic mappings with their sessions that `matches` says yes to, from `cursor` on
+  // (start with 0). Sets `cursor` to 0 when everything was seen. Returns how many went.
   std::uint32_t flush(std::uint64_t& cursor, unsigned budget,
                       const std::function<bool(const MappingView&)>& matches, TimePoint now);
   void observe(Observer* observer);

@@ -1,6 +1,6 @@
-// What the engine is told to do: a plain value, validated before it gets here (config/validate.h) and replaced as a
-// whole by Engine::apply. Defaults are those of the RFCs; the numbers of the timers come from RFC 4787 REQ-5,
-// RFC 5382 REQ-5, RFC 5508 REQ-2 and RFC 7857 section 2.
+// What the engine is told to do: a plain value, validated before it gets here (config/validate.h) and
+// replaced as a whole by Engine::apply. Defaults are those of the RFCs; the numbers of the timers come from
+// RFC 4787 REQ-5, RFC 5382 REQ-5, RFC 5508 REQ-2 and RFC 7857 section 2.
 #pragma once
 
 #include <bitset>
@@ -29,12 +29,12 @@ struct ProtocolPolicy {
 };
 
 struct PortPolicy {
-  // External ports for TCP and UDP, and identifiers for ICMP. Ports below 1024 serve only internal ports below 1024
-  // (RFC 4787 REQ-3a).
+  // External ports for TCP and UDP, and identifiers for ICMP. Ports below 1024 serve only internal ports
+  // below 1024 (RFC 4787 REQ-3a).
   std::vector<PortRange> ranges = {{512, 65535}};
   // Ports that belong to the gateway itself and are never given away.
   PortSet reserved;
-  bool preserve = true;         // keep the internal port when it is free
+  bool preserve = true;          // keep the internal port when it is free
   bool preserve_parity = false;  // even stays even, odd stays odd (RFC 4787 REQ-4, optional since RFC 7857)
   Duration rest = std::chrono::seconds(120);  // UDP and ICMP ports after release (RFC 6888 REQ-8)
   bool operator==(const PortPolicy&) const = default;
@@ -68,8 +68,8 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
-// A mapping that the operator asks for. An unspecified external address means the first of the pool; port 0 of the
-// internal endpoint is not allowed.
+// A mapping that the operator asks for. An unspecified external address means the first of the pool; port 0
+// of the internal endpoint is not allowed.
 struct PortForward {
   Protocol protocol = Protocol::tcp;
   Endpoint external;

@@ -1,5 +1,5 @@
-// What the engine shows of itself: plain copies of its mappings and sessions, the events it tells, and the account
-// of one packet's way through the pipeline. Nothing here refers into the engine's tables.
+// What the engine shows of itself: plain copies of its mappings and sessions, the events it tells, and the
+// account of one packet's way through the pipeline. Nothing here refers into the engine's tables.
 #pragma once
 
 #include <array>
@@ -30,8 +30,8 @@ struct MappingView {
   std::string name;  // of a configured one
 };
 
-// The states of RFC 7857 section 2 (C is the internal side, S the external one); UDP and ICMP sessions are always
-// `active`.
+// The states of RFC 7857 section 2 (C is the internal side, S the external one); UDP and ICMP sessions are
+// always `active`.
 enum class SessionState : std::uint8_t {
   active,
   internal_init,
@@ -113,7 +113,7 @@ struct Gauges {
   std::uint32_t sessions = 0;
   std::uint32_t remembered = 0;
   std::uint32_t hosts = 0;
-  std::uint32_t datagrams = 0;      // fragmented datagrams in memory
+  std::uint32_t datagrams = 0;  // fragmented datagrams in memory
   std::uint32_t held_fragments = 0;
   std::uint32_t held_bytes = 0;
   std::vector<Pool> pools;

@@ -1,5 +1,5 @@
-// Internet checksums changed in step with the fields they cover (RFC 1624), never computed anew: a packet that
-// arrives broken leaves just as broken, and no payload is read.
+// Internet checksums changed in step with the fields they cover (RFC 1624), never computed anew: a packet
+// that arrives broken leaves just as broken, and no payload is read.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace nat {
 
-// The sum of what changed: ~old + new for each 16-bit word, carries folded at the end. Deltas of disjoint words add
-// up, so one session can keep one delta for its addresses and ports.
+// The sum of what changed: ~old + new for each 16-bit word, carries folded at the end. Deltas of disjoint
+// words add up, so one session can keep one delta for its addresses and ports.
 class ChecksumDelta {
  public:
   constexpr ChecksumDelta() = default;
@@ -32,8 +32,9 @@ class ChecksumDelta {
     return static_cast<std::uint16_t>(~fold(sum_ + static_cast<std::uint16_t>(~checksum)));
   }
 
-  // For a checksum field that holds the plain, un-complemented sum of the pseudo-header and waits for somebody else
-  // to finish it (a packet with a partial checksum, such as a TUN device with a virtio header delivers).
+  // For a checksum field that holds the plain, un-complemented sum of the pseudo-header and waits for
+  // somebody else to finish it (a packet with a partial checksum, such as a TUN device with a virtio header
+  // delivers).
   constexpr std::uint16_t apply_to_partial(std::uint16_t pseudo_sum) const { return fold(sum_ + pseudo_sum); }
 
  private:
@@ -45,7 +46,8 @@ class ChecksumDelta {
   std::uint64_t sum_ = 0;
 };
 
-// The checksum of whole octets, for packets natd itself makes, for the quoted headers it must judge, and for tests.
+// The checksum of whole octets, for packets natd itself makes, for the quoted headers it must judge, and for
+// tests.
 std::uint16_t internet_checksum(std::span<const std::uint8_t> octets, std::uint32_t initial = 0);
 
 }  // namespace nat

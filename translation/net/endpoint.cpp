@@ -6,9 +6,12 @@ namespace nat {
 
 const char* to_string(Protocol protocol) {
   switch (protocol) {
-    case Protocol::icmp: return "icmp";
-    case Protocol::tcp: return "tcp";
-    case Protocol::udp: return "udp";
+    case Protocol::icmp:
+      return "icmp";
+    case Protocol::tcp:
+      return "tcp";
+    case Protocol::udp:
+      return "udp";
   }
   return "unknown";
 }

@@ -1,5 +1,5 @@
-// An endpoint: an address with a port, or with a query identifier where the protocol is ICMP (RFC 5508 section 3
-// treats the identifier as the port of a query session).
+// An endpoint: an address with a port, or with a query identifier where the protocol is ICMP (RFC 5508
+// section 3 treats the identifier as the port of a query session).
 #pragma once
 
 #include <compare>

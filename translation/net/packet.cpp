@@ -70,7 +70,8 @@ std::optional<Reason> PacketView::parse_transport() {
       icmp_error_ = is_icmp_error(icmp_type());
       if (!icmp_error_ && !is_icmp_echo(icmp_type())) return std::nullopt;
       break;
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
   translatable_ = true;
   return std::nullopt;
@@ -95,19 +96,23 @@ std::optional<Reason> PacketView::quote(Quote& quote) const {
   quote.transport_length = quoted - header;
   quote.query = false;
   switch (inner[ip::kProtocol]) {
-    case static_cast<std::uint8_t>(Protocol::tcp): quote.protocol = Protocol::tcp; break;
-    case static_cast<std::uint8_t>(Protocol::udp): quote.protocol = Protocol::udp; break;
+    case static_cast<std::uint8_t>(Protocol::tcp):
+      quote.protocol = Protocol::tcp;
+      break;
+    case static_cast<std::uint8_t>(Protocol::udp):
+      quote.protocol = Protocol::udp;
+      break;
     case static_cast<std::uint8_t>(Protocol::icmp):
       // An error is never sent about an error (RFC 1122 section 3.2.2), so only an echo can be quoted.
       if (!is_icmp_echo(quote.transport[0])) return Reason::icmp_quote_malformed;
       quote.protocol = Protocol::icmp;
       quote.query = true;
       break;
-    default: return Reason::icmp_no_session;
+    default:
+      return Reason::icmp_no_session;
   }
   const std::uint16_t identifier = load16(quote.transport + icmp::kIdentifier);
-  quote.source = {Address(load32(inner + ip::kSource)),
-                  quote.query ? identifier : load16(quote.transport)};
+  quote.source = {Address(load32(inner + ip::kSource)), quote.query ? identifier : load16(quote.transport)};
   quote.destination = {Address(load32(inner + ip::kDestination)),
                        quote.query ? identifier : load16(quote.transport + 2)};
   return std::nullopt;

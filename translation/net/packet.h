@@ -1,7 +1,7 @@
 // One IPv4 packet, parsed once into offsets; after that nobody looks at raw headers again.
 //
-// A PacketView does not own its octets. parse() checks every bound that the accessors and the rewrite rely on, so
-// none of them checks again. Octets behind the total length (link padding) are never touched.
+// A PacketView does not own its octets. parse() checks every bound that the accessors and the rewrite rely
+// on, so none of them checks again. Octets behind the total length (link padding) are never touched.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,17 @@
 
 namespace nat {
 
-// Whether the transport checksum field is final, or holds only the sum of the pseudo-header because hardware or a
-// later stage will finish it (Linux calls that CHECKSUM_PARTIAL; TUN devices with a virtio header deliver it).
+// Whether the transport checksum field is final, or holds only the sum of the pseudo-header because hardware
+// or a later stage will finish it (Linux calls that CHECKSUM_PARTIAL; TUN devices with a virtio header
+// deliver it).
 enum class ChecksumState : std::uint8_t { complete, partial };
 
 // What an ICMP error quotes: the start of the packet it is about (RFC 792, RFC 1812 section 4.3.2.3).
 struct Quote {
   std::uint8_t* ip = nullptr;         // the quoted IP header
   std::uint8_t* transport = nullptr;  // at least eight octets are there
-  std::size_t transport_length = 0;   // octets of the quoted transport really quoted, without padding (RFC 4884)
+  std::size_t transport_length =
+      0;  // octets of the quoted transport really quoted, without padding (RFC 4884)
   Protocol protocol = Protocol::udp;
   Endpoint source;
   Endpoint destination;
@@ -30,12 +32,12 @@ struct Quote {
 
 class PacketView {
  public:
-  // Returns nothing when `octets` hold a packet that can be judged further, else the reason to drop it. A packet of
-  // a protocol natd does not translate parses well as long as its IP header does.
+  // Returns nothing when `octets` hold a packet that can be judged further, else the reason to drop it. A
+  // packet of a protocol natd does not translate parses well as long as its IP header does.
   static std::optional<Reason> parse(std::span<std::uint8_t> octets, PacketView& view);
 
-  // For ICMP errors only: finds and checks the quoted packet. Honours the quoted header's length (RFC 5508 REQ-3b),
-  // never judges the quoted transport checksum (REQ-3c).
+  // For ICMP errors only: finds and checks the quoted packet. Honours the quoted header's length (RFC 5508
+  // REQ-3b), never judges the quoted transport checksum (REQ-3c).
   std::optional<Reason> quote(Quote& quote) const;
 
   std::span<std::uint8_t> octets() const { return {ip_, total_length_}; }
@@ -67,7 +69,8 @@ class PacketView {
   bool icmp_query() const { return translatable_ && protocol() == Protocol::icmp && !icmp_error_; }
   std::uint8_t icmp_type() const { return transport()[0]; }
 
-  // Ports, or the query identifier on the side of the host that asks. For an ICMP echo both are the identifier.
+  // Ports, or the query identifier on the side of the host that asks. For an ICMP echo both are the
+  // identifier.
   std::uint16_t source_port() const {
     return icmp_query() ? load16(transport() + icmp::kIdentifier) : load16(transport());
   }

@@ -1,5 +1,5 @@
-// Randomness as the engine sees it: a stream that its caller provides. The daemon gives one that cannot be guessed
-// (RFC 6056 section 3.3), tests and the replay datapath a seeded one.
+// Randomness as the engine sees it: a stream that its caller provides. The daemon gives one that cannot be
+// guessed (RFC 6056 section 3.3), tests and the replay datapath a seeded one.
 #pragma once
 
 #include <cstdint>

@@ -22,10 +22,14 @@ const char* sentence(Reason reason) { return kTexts[static_cast<std::size_t>(rea
 
 const char* to_string(Action action) {
   switch (action) {
-    case Action::forward: return "forward";
-    case Action::pass: return "pass";
-    case Action::hold: return "hold";
-    case Action::drop: return "drop";
+    case Action::forward:
+      return "forward";
+    case Action::pass:
+      return "pass";
+    case Action::hold:
+      return "hold";
+    case Action::drop:
+      return "drop";
   }
   return "unknown";
 }

@@ -1,5 +1,5 @@
-// Why a packet met the fate it met. The list is reasons.def; enumerators, names, sentences and counters all come
-// from it, so nothing can be dropped without saying why.
+// Why a packet met the fate it met. The list is reasons.def; enumerators, names, sentences and counters all
+// come from it, so nothing can be dropped without saying why.
 #pragma once
 
 #include <array>

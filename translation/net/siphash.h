@@ -1,6 +1,6 @@
-// SipHash-1-3 of two 64-bit words: the hash of every table that strangers can put keys into, so that nobody who
-// does not know the secret can pile keys into one bucket. (Aumasson and Bernstein, "SipHash: a fast short-input
-// PRF", 2012; one compression and three finalisation rounds, as hash tables commonly use it.)
+// SipHash-1-3 of two 64-bit words: the hash of every table that strangers can put keys into, so that nobody
+// who does not know the secret can pile keys into one bucket. (Aumasson and Bernstein, "SipHash: a fast
+// short-input PRF", 2012; one compression and three finalisation rounds, as hash tables commonly use it.)
 #pragma once
 
 #include <bit>

@@ -1,5 +1,5 @@
-// Time as the engine sees it: milliseconds on a clock that only its caller reads. It never runs backwards and has
-// no relation to the wall clock.
+// Time as the engine sees it: milliseconds on a clock that only its caller reads. It never runs backwards and
+// has no relation to the wall clock.
 #pragma once
 
 #include <chrono>

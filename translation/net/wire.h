@@ -24,7 +24,8 @@ inline constexpr std::size_t kMinimumHeader = 20;
 inline constexpr std::size_t kTotalLength = 2, kIdentification = 4, kFragment = 6, kTtl = 8, kProtocol = 9,
                              kChecksum = 10, kSource = 12, kDestination = 16;
 inline constexpr std::uint16_t kDontFragment = 0x4000, kMoreFragments = 0x2000, kOffsetMask = 0x1fff;
-inline constexpr std::uint8_t kOptionEnd = 0, kOptionNop = 1, kOptionLooseRoute = 131, kOptionStrictRoute = 137;
+inline constexpr std::uint8_t kOptionEnd = 0, kOptionNop = 1, kOptionLooseRoute = 131,
+                              kOptionStrictRoute = 137;
 }  // namespace ip
 
 namespace tcp {

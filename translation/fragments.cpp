@@ -1,0 +1,159 @@
+#include "translation/fragments.h"
+
+#include <algorithm>
+
+#include "translation/rewrite.h"
+
+namespace nat {
+namespace {
+
+// Fragments of one datagram that are told apart; 65,535 octets in pieces of the smallest IPv4 MTU of
+// practice.
+constexpr std::size_t kMostFragments = 128;
+
+}  // namespace
+
+Verdict Fragments::later(const PacketView& view, const Packet& packet, Realm in, const Policy& policy,
+                         TimePoint now) {
+  // RFC 1858, RFC 3128: a fragment that begins inside the transport header of a TCP segment.
+  if (view.ip_protocol() == static_cast<std::uint8_t>(Protocol::tcp) &&
+      view.fragment_offset() < tcp::kHeader) {
+    return {.reason = Reason::fragment_tiny};
+  }
+  const auto entry = find_or_make(key_of(view, in), policy, now);
+  if (entry == datagrams_.end()) return {.reason = Reason::fragment_limit};
+  Datagram& datagram = entry->second;
+  if (const auto reason = note_range(datagram, view)) return {.reason = *reason};
+  if (datagram.decision) return apply(*datagram.decision, view);
+
+  const auto size = static_cast<std::uint32_t>(view.total_length());
+  if (held_bytes_ + size > policy.limits.fragment_bytes) return {.reason = Reason::fragment_limit};
+  datagram.held.push_back({packet.token, {view.octets().begin(), view.octets().end()}});
+  ++held_count_;
+  held_bytes_ += size;
+  return {.reason = Reason::fragment_held};
+}
+
+std::optional<Reason> Fragments::first(const PacketView& view, Realm in, const Policy& policy,
+                                       TimePoint now) {
+  const auto entry = find_or_make(key_of(view, in), policy, now);
+  if (entry == datagrams_.end()) return Reason::fragment_limit;
+  return note_range(entry->second, view);
+}
+
+void Fragments::decide(const DatagramKey& key, const FragmentDecision& decision, TimePoint deadline) {
+  const auto entry = datagrams_.find(key);
+  if (entry == datagrams_.end() || entry->second.decision) return;
+  Datagram& datagram = entry->second;
+  decided_.splice(decided_.end(), waiting_, datagram.position);
+  if (--waiting_of_source_[key.source] == 0) waiting_of_source_.erase(key.source);
+  datagram.decision = decision;
+  datagram.deadline = deadline;
+  for (Held& held : datagram.held) {
+    --held_count_;
+    held_bytes_ -= static_cast<std::uint32_t>(held.octets.size());
+    PacketView view;
+    if (PacketView::parse(held.octets, view)) continue;
+    const Verdict verdict = apply(decision, view);
+    released_.push_back({held.token, verdict, std::move(held.octets), key.in});
+  }
+  datagram.held.clear();
+}
+
+Verdict Fragments::apply(const FragmentDecision& decision, const PacketView& view) {
+  if (action_of(decision.reason) == Action::drop) return {.reason = Reason::fragment_of_refused};
+  Verdict verdict{.reason = decision.reason, .out = decision.out, .hairpin_source = decision.hairpin_source};
+  if (verdict.action() == Action::forward) {
+    rewrite_source_address(view, decision.source);
+    rewrite_destination_address(view, decision.destination);
+    rewrite_identification(view, decision.identification);
+  }
+  return verdict;
+}
+
+std::optional<Reason> Fragments::note_range(Datagram& datagram, const PacketView& view) {
+  const Range range{static_cast<std::uint32_t>(view.fragment_offset()),
+                    static_cast<std::uint32_t>(view.fragment_offset() + view.transport_length())};
+  for (const Range& other : datagram.seen) {
+    if (range.begin < other.end && other.begin < range.end) return Reason::fragment_overlap;
+  }
+  if (datagram.seen.size() >= kMostFragments) return Reason::fragment_limit;
+  datagram.seen.push_back(range);
+  return std::nullopt;
+}
+
+Fragments::Map::iterator Fragments::find_or_make(const DatagramKey& key, const Policy& policy,
+                                                 TimePoint now) {
+  const auto known = datagrams_.find(key);
+  if (known != datagrams_.end()) {
+    if (known->second.deadline > now) return known;
+    remove(known, Reason::fragment_timeout);
+  }
+  if (!make_room(key.source, policy)) return datagrams_.end();
+  const auto entry = datagrams_.try_emplace(key).first;
+  entry->second.position = waiting_.insert(waiting_.end(), key);
+  entry->second.deadline = now + policy.timeouts.fragment_wait;
+  ++waiting_of_source_[key.source];
+  return entry;
+}
+
+bool Fragments::make_room(Address source, const Policy& policy) {
+  const std::uint32_t most = policy.limits.fragments;
+  if (most == 0) return false;
+  const auto own = waiting_of_source_.find(source);
+  if (own != waiting_of_source_.end() && own->second >= std::max(1U, most / 4)) {
+    const auto oldest = std::find_if(waiting_.begin(), waiting_.end(),
+                                     [&](const DatagramKey& key) { return key.source == source; });
+    if (oldest != waiting_.end()) remove(datagrams_.find(*oldest), Reason::fragment_limit);
+  }
+  while (datagrams_.size() >= most) {
+    const Order& order = waiting_.empty() ? decided_ : waiting_;
+    remove(datagrams_.find(order.front()), Reason::fragment_limit);
+  }
+  return true;
+}
+
+void Fragments::remove(Map::iterator entry, Reason reason) {
+  Datagram& datagram = entry->second;
+  for (Held& held : datagram.held) {
+    --held_count_;
+    held_bytes_ -= static_cast<std::uint32_t>(held.octets.size());
+    released_.push_back({held.token, {.reason = reason}, std::move(held.octets), entry->first.in});
+  }
+  if (!datagram.decision && --waiting_of_source_[entry->first.source] == 0) {
+    waiting_of_source_.erase(entry->first.source);
+  }
+  order_of(datagram).erase(datagram.position);
+  datagrams_.erase(entry);
+}
+
+bool Fragments::expire(TimePoint now, unsigned budget) {
+  for (Order* order : {&waiting_, &decided_}) {
+    while (!order->empty()) {
+      const auto entry = datagrams_.find(order->front());
+      if (entry->second.deadline > now) break;
+      if (budget-- == 0) return true;
+      remove(entry, Reason::fragment_timeout);
+    }
+  }
+  return false;
+}
+
+TimePoint Fragments::next_deadline() const {
+  TimePoint next = kNever;
+  for (const Order* order : {&waiting_, &decided_}) {
+    if (!order->empty()) next = std::min(next, datagrams_.find(order->front())->second.deadline);
+  }
+  return next;
+}
+
+bool Fragments::take_released(Released& released, Realm& in) {
+  if (released_.empty()) return false;
+  current_ = std::move(released_.front());
+  released_.pop_front();
+  released = {current_.token, current_.verdict, current_.octets};
+  in = current_.in;
+  return true;
+}
+
+}  // namespace nat

@@ -1,0 +1,58 @@
+// The internal hosts that have mappings, and what each of them uses: quotas count here (RFC 6888 REQ-4).
+#pragma once
+
+#include <cstdint>
+
+#include "translation/net/address.h"
+#include "translation/net/hash_index.h"
+#include "translation/net/siphash.h"
+#include "translation/net/slab.h"
+#include "translation/timer_wheel.h"
+
+namespace nat {
+
+struct HostRecord {
+  Address address;
+  std::uint32_t mappings;
+  std::uint32_t sessions;
+  // Token bucket of new mappings: tokens are tenths, one second's worth deep.
+  std::uint32_t tokens;
+  Tick refilled;
+};
+
+class HostTable {
+ public:
+  HostTable(std::uint32_t capacity, const HashSecret& secret)
+      : hosts_(capacity), index_(capacity), secret_(secret) {}
+
+  std::uint32_t find(Address address) const {
+    return index_.find(hash(address),
+                       [&](std::uint32_t number) { return hosts_[number].address == address; });
+  }
+  // kNone when the table is full.
+  std::uint32_t insert(Address address) {
+    const std::uint32_t number = hosts_.take();
+    if (number == kNone) return kNone;
+    hosts_[number] = {address, 0, 0, 0, 0};
+    index_.insert(hash(address), number);
+    return number;
+  }
+  void erase(std::uint32_t number) {
+    index_.erase(hash(hosts_[number].address), number);
+    hosts_.give_back(number);
+  }
+
+  HostRecord& operator[](std::uint32_t number) { return hosts_[number]; }
+  const HostRecord& operator[](std::uint32_t number) const { return hosts_[number]; }
+  std::uint32_t used() const { return hosts_.used(); }
+  bool full() const { return hosts_.used() == hosts_.capacity(); }
+
+ private:
+  std::uint64_t hash(Address address) const { return siphash13(secret_, address.value(), 0x686f7374); }
+
+  Slab<HostRecord> hosts_;
+  HashIndex index_;
+  HashSecret secret_;
+};
+
+}  // namespace nat

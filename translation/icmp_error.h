@@ -1,0 +1,32 @@
+// ICMP errors that natd makes itself, when it refuses an internal host something (RFC 6888 REQ-11, RFC 5508
+// REQ-8).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "translation/net/packet.h"
+#include "translation/net/time.h"
+
+namespace nat {
+
+// Whether an error may be sent about this packet at all (RFC 1812 section 4.3.2.7).
+bool may_answer(const PacketView& view);
+
+// Builds the packet: from `source` to the sender of `about`, quoting as much of it as fits into 576 octets,
+// with its type of service (RFC 5508 REQ-10, section 7.7). The result lies in `buffer`.
+std::span<const std::uint8_t> make_icmp_error(std::vector<std::uint8_t>& buffer, const PacketView& about,
+                                              Address source, std::uint8_t type, std::uint8_t code);
+
+// A token bucket: `rate` a second, at most `burst` at once (RFC 1812 section 4.3.2.8).
+class RateLimit {
+ public:
+  bool allow(std::uint32_t rate, std::uint32_t burst, TimePoint now);
+
+ private:
+  std::int64_t tokens_ = -1;  // thousandths; -1 before the first use
+  TimePoint refilled_{};
+};
+
+}  // namespace nat

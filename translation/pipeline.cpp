@@ -1,0 +1,520 @@
+#include "translation/pipeline.h"
+
+#include "filtering/filter.h"
+#include "translation/net/checksum.h"
+#include "translation/rewrite.h"
+
+namespace nat {
+namespace {
+
+// Refusals that the internal host should hear of: nothing is wrong with its packet, there is no room for it.
+bool is_shortage(Reason reason) {
+  switch (reason) {
+    case Reason::no_external_address:
+    case Reason::ports_exhausted:
+    case Reason::mapping_limit:
+    case Reason::session_limit:
+    case Reason::host_limit:
+    case Reason::host_mapping_limit:
+    case Reason::host_session_limit:
+    case Reason::mapping_session_limit:
+    case Reason::creation_rate:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Reason stray(const Flow& flow) {
+  if (flow.protocol == Protocol::udp) return Reason::no_mapping;
+  if (flow.protocol == Protocol::icmp) return flow.echo_reply ? Reason::echo_no_session : Reason::no_mapping;
+  return bare_syn(flow.tcp_flags) ? Reason::unsolicited_syn : Reason::tcp_no_session;
+}
+
+Verdict refuse(Reason reason) { return {.reason = reason}; }
+
+}  // namespace
+
+Flow flow_of(const PacketView& view) {
+  Flow flow;
+  flow.protocol = view.protocol();
+  flow.source = view.source();
+  flow.destination = view.destination();
+  if (flow.protocol == Protocol::tcp) flow.tcp_flags = view.tcp_flags();
+  flow.echo_reply = flow.protocol == Protocol::icmp && view.icmp_type() == icmp::kEchoReply;
+  return flow;
+}
+
+Verdict Engine::Pipeline::translate(const Packet& packet, Realm in, TimePoint now) {
+  tables_.set_now(now);
+  PacketView view;
+  if (const auto reason = PacketView::parse(packet.octets, view)) {
+    return finish(refuse(*reason), nullptr, packet, in);
+  }
+  if (const auto reason = judge_header(view, packet)) return finish(refuse(*reason), &view, packet, in);
+  if (in == Realm::external && !tables_.is_external(view.destination_address())) {
+    return finish(refuse(Reason::not_ours), &view, packet, in);
+  }
+  return finish(view.fragmented() ? run_fragment(view, packet, in) : run(view, packet, in), &view, packet,
+                in);
+}
+
+std::optional<Reason> Engine::Pipeline::judge_header(const PacketView& view, const Packet& packet) const {
+  const Address source = view.source_address();
+  if (source.unspecified() || source.multicast() || source.broadcast() || source.loopback()) {
+    return Reason::invalid_source;
+  }
+  if (!packet.from_gateway && tables_.is_external(source)) return Reason::spoofed_source;
+  if (view.source_routed()) return Reason::source_route;
+  return std::nullopt;
+}
+
+Verdict Engine::Pipeline::run(const PacketView& view, const Packet& packet, Realm in) {
+  if (!view.translatable()) {
+    if (packet.from_gateway) return refuse(Reason::not_ours);
+    const bool icmp = view.ip_protocol() == static_cast<std::uint8_t>(Protocol::icmp);
+    return refuse(icmp ? Reason::icmp_unsupported : Reason::unsupported_protocol);
+  }
+  if (view.icmp_error()) {
+    if (view.fragmented()) return refuse(Reason::icmp_fragmented);
+    if (internet_checksum({view.transport(), view.transport_length()}) != 0) {
+      return refuse(Reason::icmp_bad_checksum);
+    }
+    if (in == Realm::external) return error_inbound(view);
+    const Verdict verdict = error_outbound(view);
+    return packet.from_gateway && verdict.action() == Action::drop ? refuse(Reason::not_ours) : verdict;
+  }
+  if (in == Realm::external) return inbound(view, packet);
+  if (packet.from_gateway && !(view.icmp_query() && view.icmp_type() == icmp::kEcho)) {
+    return refuse(Reason::not_ours);
+  }
+  return tables_.is_external(view.destination_address()) ? hairpin(view, packet) : outbound(view, packet);
+}
+
+Verdict Engine::Pipeline::run_fragment(const PacketView& view, const Packet& packet, Realm in) {
+  const Policy& policy = tables_.policy();
+  if (view.later_fragment()) return fragments_.later(view, packet, in, policy, tables_.now());
+  if (const auto reason = fragments_.first(view, in, policy, tables_.now())) return refuse(*reason);
+  const DatagramKey key = Fragments::key_of(view, in);
+  const Verdict verdict = run(view, packet, in);
+  fragments_.decide(key,
+                    {.reason = verdict.reason,
+                     .out = verdict.out,
+                     .hairpin_source = verdict.hairpin_source,
+                     .source = view.source_address(),
+                     .destination = view.destination_address(),
+                     .identification = view.identification()},
+                    tables_.now() + policy.timeouts.fragment_lifetime);
+  return verdict;
+}
+
+// --- Outbound: from an internal host to a remote.
+
+Verdict Engine::Pipeline::outbound(const PacketView& view, const Packet& packet) {
+  const Flow flow = flow_of(view);
+  SessionTable& sessions = tables_.sessions();
+  std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
+  if (number == kNone || !sessions[number].answered || !sessions[number].live ||
+      tables_.expired(sessions[number])) {
+    tidy_outbound(flow);
+    Decision decision = decide_outbound(flow);
+    number = commit_outbound(decision, flow);
+    if (number == kNone) return refuse(decision.reason);
+  }
+  touch(number, view, Direction::outbound);
+  rewrite_source(view, sessions[number].external(), packet.checksum);
+  refresh_identification(view);
+  return {.reason = Reason::translated, .out = Realm::external};
+}
+
+Decision Engine::Pipeline::decide_outbound(const Flow& flow) const {
+  using Kind = Decision::Kind;
+  const SessionTable& sessions = tables_.sessions();
+  const std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
+  if (number != kNone) {
+    const Session& s = sessions[number];
+    if (s.live && !tables_.expired(s) && (s.answered || tables_.alive(s.mapping))) {
+      return {.kind = Kind::session, .session = number, .mapping = s.mapping};
+    }
+    if (s.remembered && tables_.alive(s.mapping) && flow.may_open()) {
+      const auto refusal = tables_.session_refusal(flow.source.address, s.mapping, Direction::outbound);
+      if (refusal) return {.mapping = s.mapping, .reason = *refusal};
+      return {.kind = Kind::recall, .session = number, .mapping = s.mapping};
+    }
+  }
+  if (!flow.may_open()) {
+    return {.reason = flow.protocol == Protocol::tcp ? Reason::tcp_no_session : Reason::echo_no_session};
+  }
+  const Behavior behavior = tables_.policy().of(flow.protocol).mapping;
+  std::uint32_t mapping =
+      tables_.mappings().find_internal(flow.protocol, flow.source, behavior, flow.destination);
+  if (mapping != kNone && !tables_.alive(mapping)) mapping = kNone;
+  if (mapping == kNone) {
+    if (const auto refusal = tables_.refusal(flow.protocol, flow.source)) return {.reason = *refusal};
+  }
+  if (const auto refusal = tables_.session_refusal(flow.source.address, mapping, Direction::outbound)) {
+    return {.mapping = mapping, .reason = *refusal};
+  }
+  return {.kind = mapping == kNone ? Kind::map : Kind::open, .mapping = mapping};
+}
+
+// What has run out since the last expire() must not be found by decide_*.
+void Engine::Pipeline::tidy_session(std::uint32_t number) {
+  const std::uint32_t mapping = tables_.sessions()[number].mapping;
+  if (tables_.expired(tables_.sessions()[number])) tables_.retire(number);
+  if (tables_.mappings()[mapping].live) tables_.tidy(mapping);
+}
+
+void Engine::Pipeline::tidy_outbound(const Flow& flow) {
+  const SessionKey key{flow.protocol, flow.source, flow.destination};
+  const SessionTable& sessions = tables_.sessions();
+  if (const std::uint32_t number = sessions.find_outbound(key); number != kNone) tidy_session(number);
+  if (const std::uint32_t number = sessions.find_outbound(key); number != kNone) {
+    if (!tables_.mappings()[sessions[number].mapping].live) tables_.forget(number);
+  }
+  const Behavior behavior = tables_.policy().of(flow.protocol).mapping;
+  const std::uint32_t mapping =
+      tables_.mappings().find_internal(flow.protocol, flow.source, behavior, flow.destination);
+  if (mapping != kNone) tables_.tidy(mapping);
+}
+
+std::uint32_t Engine::Pipeline::commit_outbound(Decision& decision, const Flow& flow) {
+  using Kind = Decision::Kind;
+  switch (decision.kind) {
+    case Kind::session:
+      if (!tables_.sessions()[decision.session].answered) tables_.mark_answered(decision.session);
+      return decision.session;
+    case Kind::recall:
+    case Kind::open:
+      return tables_.open_session(decision.mapping, flow.destination, Direction::outbound,
+                                  opening_timeout(flow.protocol));
+    case Kind::map: {
+      decision.mapping = tables_.make_mapping(flow.protocol, flow.source, flow.destination, decision.reason);
+      if (decision.mapping == kNone) return kNone;
+      const std::uint32_t session = tables_.open_session(decision.mapping, flow.destination,
+                                                         Direction::outbound, opening_timeout(flow.protocol));
+      if (Observer* const observer = tables_.observer()) {
+        observer->mapping_created(tables_.view(decision.mapping), tables_.now());
+      }
+      return session;
+    }
+    case Kind::gateway:
+    case Kind::refuse:
+      break;
+  }
+  return kNone;
+}
+
+// --- Inbound: from a remote to one of our external endpoints.
+
+Verdict Engine::Pipeline::inbound(const PacketView& view, const Packet& packet) {
+  const Flow flow = flow_of(view);
+  SessionTable& sessions = tables_.sessions();
+  std::uint32_t number = sessions.find_inbound({flow.protocol, flow.destination, flow.source});
+  if (number == kNone || !sessions[number].answered || !sessions[number].live ||
+      tables_.expired(sessions[number])) {
+    tidy_inbound(flow);
+    Decision decision = decide_inbound(flow, false);
+    if (decision.kind == Decision::Kind::gateway) return refuse(Reason::gateway_traffic);
+    number = commit_inbound(decision, flow);
+    if (number == kNone) return refuse(decision.reason);
+  }
+  touch(number, view, Direction::inbound);
+  rewrite_destination(view, sessions[number].internal(), packet.checksum);
+  return {.reason = Reason::translated, .out = Realm::internal};
+}
+
+Decision Engine::Pipeline::decide_inbound(const Flow& flow, bool hairpinned) const {
+  using Kind = Decision::Kind;
+  const SessionTable& sessions = tables_.sessions();
+  const Endpoint remote = flow.source;
+  const std::uint32_t number = sessions.find_inbound({flow.protocol, flow.destination, remote});
+  if (number != kNone && tables_.alive(sessions[number].mapping)) {
+    const Session& s = sessions[number];
+    if (s.live && !tables_.expired(s)) {
+      const auto refusal = s.answered ? std::nullopt : filter_refusal(s.mapping, remote, hairpinned);
+      if (refusal) return {.session = number, .mapping = s.mapping, .reason = *refusal};
+      return {.kind = Kind::session, .session = number, .mapping = s.mapping};
+    }
+    // Contacted before, so every filter lets it in; a TCP session needs a SYN to begin again.
+    if (s.remembered && flow.may_open() && flow.protocol != Protocol::icmp) {
+      return {.kind = Kind::recall, .session = number, .mapping = s.mapping};
+    }
+  }
+  const bool request = flow.protocol == Protocol::icmp && !flow.echo_reply;
+  if (!hairpinned && (flow.protocol != Protocol::icmp || request) &&
+      serves(flow.protocol, flow.destination, remote)) {
+    return {.kind = Kind::gateway};
+  }
+  const std::uint32_t mapping = tables_.mappings().find_external(flow.protocol, flow.destination);
+  if (mapping == kNone || request || !tables_.alive(mapping)) {
+    if (!hairpinned && flow.protocol == Protocol::icmp && serves(flow.protocol, flow.destination, remote)) {
+      return {.kind = Kind::gateway};
+    }
+    return {.reason = stray(flow)};
+  }
+  if (flow.protocol == Protocol::tcp && !flow.may_open()) {
+    return {.mapping = mapping, .reason = Reason::tcp_no_session};
+  }
+  if (const auto refusal = filter_refusal(mapping, remote, hairpinned)) {
+    return {.mapping = mapping, .reason = *refusal};
+  }
+  const Endpoint internal = tables_.mappings()[mapping].internal;
+  const std::uint32_t other = sessions.find_outbound({flow.protocol, internal, remote});
+  if (other != kNone && sessions[other].live && !tables_.expired(sessions[other])) {
+    return {.mapping = mapping, .reason = Reason::session_conflict};
+  }
+  if (const auto refusal = tables_.session_refusal(internal.address, mapping, Direction::inbound)) {
+    return {.mapping = mapping, .reason = *refusal};
+  }
+  return {.kind = Kind::open, .mapping = mapping};
+}
+
+std::optional<Reason> Engine::Pipeline::filter_refusal(std::uint32_t mapping, Endpoint remote,
+                                                       bool hairpinned) const {
+  const Mapping& m = tables_.mappings()[mapping];
+  const Policy& policy = tables_.policy();
+  if (m.origin == Origin::configured || (hairpinned && !policy.hairpin_filter)) return std::nullopt;
+  // A remote endpoint that was contacted has a session, live or remembered, and is not asked about here.
+  return filter(
+      policy.of(m.protocol).filtering,
+      {.contacted_address = tables_.contacted(mapping, remote.address), .contacted_endpoint = false});
+}
+
+void Engine::Pipeline::tidy_inbound(const Flow& flow) {
+  const SessionKey key{flow.protocol, flow.destination, flow.source};
+  const SessionTable& sessions = tables_.sessions();
+  if (const std::uint32_t number = sessions.find_inbound(key); number != kNone) tidy_session(number);
+  if (const std::uint32_t number = sessions.find_inbound(key); number != kNone) {
+    if (!tables_.mappings()[sessions[number].mapping].live) tables_.forget(number);
+  }
+  const std::uint32_t mapping = tables_.mappings().find_external(flow.protocol, flow.destination);
+  if (mapping == kNone || !tables_.tidy(mapping)) return;
+  const Endpoint internal = tables_.mappings()[mapping].internal;
+  const std::uint32_t other = sessions.find_outbound({flow.protocol, internal, flow.source});
+  if (other != kNone) tidy_session(other);
+}
+
+std::uint32_t Engine::Pipeline::commit_inbound(Decision& decision, const Flow& flow) {
+  using Kind = Decision::Kind;
+  switch (decision.kind) {
+    case Kind::session:
+      return decision.session;
+    case Kind::recall:
+      // Nothing but a packet from inside brings a UDP session back to life (RFC 4787 REQ-6); it passes all
+      // the same.
+      if (flow.protocol != Protocol::tcp) return decision.session;
+      [[fallthrough]];
+    case Kind::open:
+      return tables_.open_session(decision.mapping, flow.source, Direction::inbound,
+                                  opening_timeout(flow.protocol));
+    case Kind::map:
+    case Kind::gateway:
+    case Kind::refuse:
+      break;
+  }
+  return kNone;
+}
+
+// --- Hairpinning: outbound and inbound in one (RFC 4787 REQ-9, RFC 5382 REQ-8). The remote of either session
+// is the other host's external endpoint.
+
+Verdict Engine::Pipeline::hairpin(const PacketView& view, const Packet& packet) {
+  const Flow flow = flow_of(view);
+  tidy_outbound(flow);
+  Decision out = decide_outbound(flow);
+  if (out.kind != Decision::Kind::session) {
+    if (serves(flow.protocol, flow.destination, flow.source)) return refuse(Reason::gateway_traffic);
+    if (!tables_.policy().hairpin) return refuse(Reason::hairpin_off);
+    const std::uint32_t target = tables_.mappings().find_external(flow.protocol, flow.destination);
+    if (flow.protocol == Protocol::icmp || target == kNone || !tables_.tidy(target))
+      return refuse(stray(flow));
+  }
+  const Address original = view.source_address();
+  const std::uint32_t sender = commit_outbound(out, flow);
+  if (sender == kNone) return refuse(out.reason);
+  SessionTable& sessions = tables_.sessions();
+  touch(sender, view, Direction::outbound);
+
+  Flow second = flow;
+  second.source = sessions[sender].external();
+  tidy_inbound(second);
+  Decision in = decide_inbound(second, true);
+  const std::uint32_t receiver = commit_inbound(in, second);
+  if (receiver == kNone) return refuse(in.reason);
+  touch(receiver, view, Direction::inbound);
+
+  rewrite_source(view, second.source, packet.checksum);
+  rewrite_destination(view, sessions[receiver].internal(), packet.checksum);
+  refresh_identification(view);
+  return {.reason = Reason::hairpinned, .out = Realm::internal, .hairpin_source = original};
+}
+
+// --- ICMP errors (RFC 5508 section 4). They follow the session of the packet they quote and never touch a
+// timer.
+
+Verdict Engine::Pipeline::error_inbound(const PacketView& view) {
+  Quote quote;
+  if (const auto reason = view.quote(quote)) return refuse(*reason);
+  if (error_quote_inbound(view, quote)) return {.reason = Reason::translated, .out = Realm::internal};
+  if (serves(quote.protocol, quote.source, quote.destination)) return refuse(Reason::gateway_traffic);
+  return refuse(Reason::icmp_no_session);
+}
+
+// An error about a packet that left from an external endpoint of ours: the quote's source and the error's
+// destination become internal.
+bool Engine::Pipeline::error_quote_inbound(const PacketView& view, Quote& quote) {
+  const SessionTable& sessions = tables_.sessions();
+  const std::uint32_t number = sessions.find_inbound({quote.protocol, quote.source, quote.destination});
+  if (number == kNone || !sessions[number].live || tables_.expired(sessions[number])) return false;
+  rewrite_quote_source(view, quote, sessions[number].internal());
+  rewrite_destination_address(view, sessions[number].internal_address);
+  return true;
+}
+
+// An error about a packet that was delivered to an internal endpoint: the quote's destination and the error's
+// source become external.
+Verdict Engine::Pipeline::error_outbound(const PacketView& view) {
+  Quote quote;
+  if (const auto reason = view.quote(quote)) return refuse(*reason);
+  const SessionTable& sessions = tables_.sessions();
+  const std::uint32_t number = sessions.find_outbound({quote.protocol, quote.destination, quote.source});
+  if (number == kNone || !sessions[number].live || tables_.expired(sessions[number])) {
+    return refuse(Reason::icmp_no_session);
+  }
+  const Address original = view.source_address();
+  const bool returns = tables_.is_external(view.destination_address());
+  if (returns) {
+    // Both sides of a hairpinned session must be there before anything is changed.
+    const std::uint32_t other =
+        sessions.find_inbound({quote.protocol, quote.source, sessions[number].external()});
+    if (other == kNone || !sessions[other].live) return refuse(Reason::icmp_no_session);
+  }
+  rewrite_quote_destination(view, quote, sessions[number].external());
+  rewrite_source_address(view, sessions[number].external_address);
+  refresh_identification(view);
+  if (!returns) return {.reason = Reason::translated, .out = Realm::external};
+  if (!error_quote_inbound(view, quote)) return refuse(Reason::icmp_no_session);
+  return {.reason = Reason::hairpinned, .out = Realm::internal, .hairpin_source = original};
+}
+
+// --- What every packet needs.
+
+bool Engine::Pipeline::serves(Protocol protocol, Endpoint local, Endpoint remote) const {
+  Host* const host = tables_.host();
+  return host != nullptr && host->serves(protocol, local, remote);
+}
+
+Duration Engine::Pipeline::opening_timeout(Protocol protocol) const {
+  const Timeouts& timeouts = tables_.policy().timeouts;
+  return protocol == Protocol::udp   ? timeouts.udp
+         : protocol == Protocol::tcp ? timeouts.tcp_opening
+                                     : timeouts.icmp;
+}
+
+void Engine::Pipeline::touch(std::uint32_t number, const PacketView& view, Direction direction) {
+  Session& session = tables_.sessions()[number];
+  const bool outbound = direction == Direction::outbound;
+  (outbound ? session.sent_bytes : session.received_bytes) += view.total_length();
+  if (!session.live) return;  // a remembered one, passed through
+  const Timeouts& timeouts = tables_.policy().timeouts;
+  switch (session.protocol) {
+    case Protocol::udp:
+      if (outbound || (timeouts.udp_inbound_refresh && session.answered)) tables_.arm(session, timeouts.udp);
+      return;
+    case Protocol::icmp:
+      if (outbound) tables_.arm(session, timeouts.icmp);
+      return;
+    case Protocol::tcp:
+      break;
+  }
+  switch (advance(session.tcp, view, direction)) {
+    case TcpTimer::keep:
+      break;
+    case TcpTimer::opening:
+      tables_.arm(session, timeouts.tcp_opening);
+      break;
+    case TcpTimer::established:
+      tables_.arm(session, timeouts.tcp_established);
+      break;
+    case TcpTimer::closing:
+      tables_.rearm_earlier(number, timeouts.tcp_closing);
+      break;
+    case TcpTimer::reset:
+      tables_.rearm_earlier(number, timeouts.tcp_reset);
+      break;
+  }
+}
+
+void Engine::Pipeline::refresh_identification(const PacketView& view) {
+  if (view.atomic()) return;
+  rewrite_identification(
+      view, identifications_.next(view.source_address(), view.destination_address(), view.ip_protocol()));
+}
+
+Verdict Engine::Pipeline::finish(Verdict verdict, const PacketView* view, const Packet& packet, Realm in) {
+  Counters::Count& count =
+      tables_.counters().reasons[static_cast<std::size_t>(verdict.reason)][static_cast<std::size_t>(in)];
+  ++count.packets;
+  count.bytes += view != nullptr ? view->total_length() : packet.octets.size();
+  if (verdict.action() != Action::drop) return verdict;
+  if (view != nullptr) answer_refusal(verdict, *view, in);
+  if (Observer* const observer = tables_.observer()) {
+    Refusal refusal;
+    refusal.reason = verdict.reason;
+    refusal.in = in;
+    refusal.length = static_cast<std::uint16_t>(packet.octets.size());
+    if (view != nullptr) {
+      const bool ports = view->translatable() && !view->icmp_error();
+      refusal.ip_protocol = view->ip_protocol();
+      refusal.source = ports ? view->source() : Endpoint{view->source_address(), 0};
+      refusal.destination = ports ? view->destination() : Endpoint{view->destination_address(), 0};
+    }
+    observer->refused(refusal, tables_.now());
+  }
+  return verdict;
+}
+
+// RFC 6888 REQ-11: the host hears that there is no room, as a soft error that leaves its other connections
+// alone.
+void Engine::Pipeline::answer_refusal(Verdict& verdict, const PacketView& view, Realm in) {
+  if (in != Realm::internal || !is_shortage(verdict.reason) || !may_answer(view)) return;
+  const Policy& policy = tables_.policy();
+  if (!icmp_rate_.allow(policy.limits.icmp_rate, policy.limits.icmp_burst, tables_.now())) {
+    ++tables_.counters().icmp_errors_suppressed;
+    return;
+  }
+  ++tables_.counters().icmp_errors_made;
+  verdict.reply =
+      make_icmp_error(reply_, view, policy.internal_address, icmp::kUnreachable, icmp::kHostUnreachable);
+}
+
+void Engine::Pipeline::prefetch(const Packet& packet, Realm in) const {
+  PacketView view;
+  if (PacketView::parse(packet.octets, view) || !view.translatable() || view.icmp_error()) return;
+  const Flow flow = flow_of(view);
+  if (in == Realm::internal) {
+    tables_.sessions().prefetch_outbound({flow.protocol, flow.source, flow.destination});
+  } else {
+    tables_.sessions().prefetch_inbound({flow.protocol, flow.destination, flow.source});
+  }
+}
+
+bool Engine::Pipeline::take_released(Released& released) {
+  Realm in = Realm::internal;
+  if (!fragments_.take_released(released, in)) return false;
+  auto& count = tables_.counters()
+                    .reasons[static_cast<std::size_t>(released.verdict.reason)][static_cast<std::size_t>(in)];
+  ++count.packets;
+  count.bytes += released.octets.size();
+  return true;
+}
+
+TimePoint Engine::Pipeline::expire(TimePoint now, unsigned budget) {
+  tables_.set_now(now);
+  const bool more_datagrams = fragments_.expire(now, budget);
+  if (tables_.expire(budget) || more_datagrams) return now;
+  return std::min(now + std::chrono::seconds(1), fragments_.next_deadline());
+}
+
+}  // namespace nat

@@ -1,0 +1,103 @@
+// The way of a packet through the engine. decide_* say what would happen without doing it, which is also what
+// Engine::explain shows; translate() decides, commits and rewrites.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "translation/engine.h"
+#include "translation/fragments.h"
+#include "translation/icmp_error.h"
+#include "translation/identification.h"
+#include "translation/tables.h"
+
+namespace nat {
+
+// A packet as far as the tables are concerned.
+struct Flow {
+  Protocol protocol = Protocol::udp;
+  Endpoint source, destination;
+  std::uint8_t tcp_flags = 0;
+  bool echo_reply = false;
+
+  // Whether a packet without a session may make one.
+  bool may_open() const { return protocol == Protocol::tcp ? bare_syn(tcp_flags) : !echo_reply; }
+};
+
+// What to do with a flow on one side of the gateway.
+struct Decision {
+  enum class Kind : std::uint8_t {
+    session,  // follow this session
+    recall,   // a remembered session: follow it, or open it again
+    open,     // open a session on this mapping
+    map,      // make a mapping first
+    gateway,  // leave it to the gateway's own sockets
+    refuse
+  };
+  Kind kind = Kind::refuse;
+  std::uint32_t session = kNone;
+  std::uint32_t mapping = kNone;
+  Reason reason = Reason::no_mapping;  // when refused
+};
+
+class Engine::Pipeline {
+ public:
+  Pipeline(Policy policy, Random& random, Host* host, TimePoint now)
+      : tables_(std::move(policy), random, host, now),
+        fragments_({random.next(), random.next()}),
+        identifications_(random, {random.next(), random.next()}) {}
+
+  Verdict translate(const Packet& packet, Realm in, TimePoint now);
+  void prefetch(const Packet& packet, Realm in) const;
+  bool take_released(Released& released);
+  TimePoint expire(TimePoint now, unsigned budget);
+  Explanation explain(const Probe& probe, TimePoint now);
+
+  Tables& tables() { return tables_; }
+  const Fragments& fragments() const { return fragments_; }
+
+ private:
+  // Judging without changing anything.
+  std::optional<Reason> judge_header(const PacketView& view, const Packet& packet) const;
+  Decision decide_outbound(const Flow& flow) const;
+  Decision decide_inbound(const Flow& flow, bool hairpinned) const;
+  std::optional<Reason> filter_refusal(std::uint32_t mapping, Endpoint remote, bool hairpinned) const;
+  bool serves(Protocol protocol, Endpoint local, Endpoint remote) const;
+
+  // Doing.
+  Verdict run(const PacketView& view, const Packet& packet, Realm in);
+  Verdict run_fragment(const PacketView& view, const Packet& packet, Realm in);
+  Verdict outbound(const PacketView& view, const Packet& packet);
+  Verdict inbound(const PacketView& view, const Packet& packet);
+  Verdict hairpin(const PacketView& view, const Packet& packet);
+  Verdict error_outbound(const PacketView& view);
+  Verdict error_inbound(const PacketView& view);
+  bool error_quote_inbound(const PacketView& view, Quote& quote);
+  void tidy_session(std::uint32_t session);
+  void tidy_outbound(const Flow& flow);
+  void tidy_inbound(const Flow& flow);
+  // The session to use, or kNone with the reason in `decision`.
+  std::uint32_t commit_outbound(Decision& decision, const Flow& flow);
+  std::uint32_t commit_inbound(Decision& decision, const Flow& flow);
+  void touch(std::uint32_t session, const PacketView& view, Direction direction);
+  Duration opening_timeout(Protocol protocol) const;
+  void refresh_identification(const PacketView& view);
+  Verdict finish(Verdict verdict, const PacketView* view, const Packet& packet, Realm in);
+  void answer_refusal(Verdict& verdict, const PacketView& view, Realm in);
+
+  // Explaining (explain.cpp).
+  void explain_outbound(const Flow& flow, Explanation& explanation) const;
+  void explain_inbound(const Flow& flow, bool hairpinned, Explanation& explanation) const;
+  std::string describe_mapping(std::uint32_t mapping) const;
+  std::string contacted_text(std::uint32_t mapping) const;
+
+  Tables tables_;
+  Fragments fragments_;
+  Identifications identifications_;
+  RateLimit icmp_rate_;
+  std::vector<std::uint8_t> reply_;
+};
+
+Flow flow_of(const PacketView& view);
+
+}  // namespace nat

@@ -1,0 +1,79 @@
+// The external ports of one address and protocol: which are free, which are taken, which rest after use.
+//
+// A bit for each port and a count for each 64 of them and each 4096 of them: choosing the k-th free port of a
+// range takes the same few steps whether one port is left or all, and every free port is equally likely (RFC
+// 6056 section 3.3.2 wants the whole range used and no pattern).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "translation/net/endpoint.h"
+#include "translation/net/random.h"
+#include "translation/net/time.h"
+#include "translation/policy.h"
+
+namespace nat {
+
+class PortPool {
+ public:
+  // Says which ports may be given away. Ports in use stay in use; what they become when released follows the
+  // new rule.
+  void configure(const std::vector<PortRange>& ranges, const PortSet& reserved);
+
+  // Takes this very port, for `owner`, when it is free or rests since the same owner had it.
+  bool take(std::uint16_t port, Endpoint owner);
+  // Takes a port that the pool does not give away by itself, for a mapping the operator asks for. False when
+  // it is taken.
+  bool take_explicit(std::uint16_t port);
+  // Takes a random free port of [first, last]; `parity` 0 or 1 asks for an even or odd one. Nothing when all
+  // are taken.
+  std::optional<std::uint16_t> pick(Random& random, std::uint16_t first, std::uint16_t last,
+                                    std::optional<unsigned> parity);
+  // The port becomes free, after resting until `until` when that lies ahead. At most a quarter of the pool
+  // rests; beyond that the one that rested longest becomes free.
+  void release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now);
+  // Frees ports whose rest is over, at most `budget`.
+  void wake(TimePoint now, unsigned budget);
+
+  bool free(std::uint16_t port) const { return (free_[port >> 6] >> (port & 63) & 1) != 0; }
+  bool may_take(std::uint16_t port, Endpoint owner) const;
+  std::uint32_t free_in(std::uint16_t first, std::uint16_t last) const;
+  // Whether the pool ever gives away a port of [first, last].
+  bool serves(std::uint16_t first, std::uint16_t last) const;
+
+  std::uint32_t capacity() const { return capacity_; }
+  std::uint32_t used() const { return used_; }
+  std::uint32_t resting() const { return static_cast<std::uint32_t>(resting_.size()); }
+
+ private:
+  struct Rest {
+    Endpoint owner;
+    TimePoint until;
+    std::uint64_t serial;
+  };
+
+  void set_free(std::uint16_t port);
+  void clear_free(std::uint16_t port);
+  bool eligible(std::uint16_t port) const { return (eligible_[port >> 6] >> (port & 63) & 1) != 0; }
+  std::uint32_t rank(std::uint32_t port) const;  // free ports below it
+  std::uint16_t select(std::uint32_t rank) const;
+  void end_rest(std::uint16_t port);
+
+  static constexpr unsigned kWords = 65536 / 64;
+  std::array<std::uint64_t, kWords> free_{};
+  std::array<std::uint64_t, kWords> eligible_{};
+  std::array<std::uint64_t, kWords> taken_{};
+  std::array<std::uint16_t, 16> group_count_{};  // free ports in each 4096
+  std::uint32_t capacity_ = 0;
+  std::uint32_t used_ = 0;
+  std::unordered_map<std::uint16_t, Rest> resting_;
+  std::deque<std::pair<std::uint16_t, std::uint64_t>> rest_order_;  // port and serial; stale ones are skipped
+  std::uint64_t next_serial_ = 0;
+};
+
+}  // namespace nat

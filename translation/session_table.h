@@ -1,0 +1,122 @@
+// Sessions: one mapping and one remote endpoint each, found from both sides of the gateway.
+//
+// A session is one cache line that holds everything a packet of it needs (both rewrites, the TCP state, the
+// deadline, the byte counts), so that a packet costs one line of an index and one line here. What only expiry
+// needs lies apart. Keys, internal and external, are not stored twice: the indexes refer to the records.
+#pragma once
+
+#include <cstdint>
+
+#include "translation/net/endpoint.h"
+#include "translation/net/hash_index.h"
+#include "translation/net/siphash.h"
+#include "translation/net/slab.h"
+#include "translation/tcp_tracker.h"
+#include "translation/timer_wheel.h"
+
+namespace nat {
+
+struct Session {
+  Address internal_address, external_address, remote_address;
+  std::uint16_t internal_port, external_port, remote_port;
+  Protocol protocol;
+  bool live;          // in use; counted as a session
+  bool remembered;    // expired, kept only so that the filter knows the remote while the mapping lives
+  bool answered;      // a packet went out: the remote is one that the internal side has contacted
+  bool from_outside;  // the first packet came in
+  std::uint32_t mapping;
+  Tick deadline;
+  TcpTrack tcp;
+  std::uint64_t sent_bytes, received_bytes;
+
+  Endpoint internal() const { return {internal_address, internal_port}; }
+  Endpoint external() const { return {external_address, external_port}; }
+  Endpoint remote() const { return {remote_address, remote_port}; }
+};
+
+// Every session hangs in one list of its mapping, and in the timer wheel while live or in the queue of
+// remembered ones.
+struct SessionLinks {
+  std::uint32_t previous_of_mapping;
+  std::uint32_t next_of_mapping;
+};
+
+struct SessionKey {
+  Protocol protocol;
+  Endpoint own;  // internal or external, by the index asked
+  Endpoint remote;
+};
+
+class SessionTable {
+ public:
+  SessionTable(std::uint32_t capacity, const HashSecret& secret)
+      : sessions_(capacity),
+        links_(capacity),
+        timers_(capacity),
+        secret_(secret),
+        by_internal_(capacity),
+        by_external_(capacity) {}
+
+  // By (protocol, internal endpoint, remote endpoint); kNone when there is none. Finds remembered ones too.
+  std::uint32_t find_outbound(const SessionKey& key) const {
+    return by_internal_.find(hash(key), [&](std::uint32_t number) {
+      const Session& s = sessions_[number];
+      return s.internal_port == key.own.port && s.remote_port == key.remote.port &&
+             s.internal_address == key.own.address && s.remote_address == key.remote.address &&
+             s.protocol == key.protocol;
+    });
+  }
+  // By (protocol, external endpoint, remote endpoint).
+  std::uint32_t find_inbound(const SessionKey& key) const {
+    return by_external_.find(hash(key), [&](std::uint32_t number) {
+      const Session& s = sessions_[number];
+      return s.external_port == key.own.port && s.remote_port == key.remote.port &&
+             s.external_address == key.own.address && s.remote_address == key.remote.address &&
+             s.protocol == key.protocol;
+    });
+  }
+  void prefetch_outbound(const SessionKey& key) const { by_internal_.prefetch(hash(key)); }
+  void prefetch_inbound(const SessionKey& key) const { by_external_.prefetch(hash(key)); }
+
+  // kNone when the table is full. The endpoints of `session` must be set; it is found from both sides
+  // afterwards.
+  std::uint32_t insert(const Session& session);
+  void erase(std::uint32_t number);
+
+  Session& operator[](std::uint32_t number) { return sessions_[number]; }
+  const Session& operator[](std::uint32_t number) const { return sessions_[number]; }
+  SessionLinks& links(std::uint32_t number) { return links_[number]; }
+  const SessionLinks& links(std::uint32_t number) const { return links_[number]; }
+  ZeroedArray<TimerLink>& timers() { return timers_; }
+
+  bool full() const { return sessions_.used() == sessions_.capacity(); }
+  std::uint32_t used() const { return sessions_.used(); }
+  std::uint32_t capacity() const { return sessions_.capacity(); }
+  std::uint32_t high_water() const { return sessions_.high_water(); }
+
+ private:
+  std::uint64_t hash(const SessionKey& key) const {
+    return siphash13(secret_, std::uint64_t{key.own.address.value()} << 32 | key.remote.address.value(),
+                     std::uint64_t{key.own.port} << 32 | std::uint64_t{key.remote.port} << 16 |
+                         static_cast<std::uint64_t>(key.protocol));
+  }
+
+  Slab<Session> sessions_;
+  ZeroedArray<SessionLinks> links_;
+  ZeroedArray<TimerLink> timers_;
+  HashSecret secret_;
+  HashIndex by_internal_;
+  HashIndex by_external_;
+};
+
+// A doubly linked list of sessions of one mapping.
+struct SessionList {
+  std::uint32_t head = kNone;
+  std::uint32_t tail = kNone;
+  std::uint32_t count = 0;
+};
+
+void append(SessionTable& table, SessionList& list, std::uint32_t number);
+void remove(SessionTable& table, SessionList& list, std::uint32_t number);
+
+}  // namespace nat

@@ -1,0 +1,145 @@
+// All that the engine remembers between packets, and the only code that makes, ends or moves mappings and
+// sessions: whoever is told of it (observer, counters, quotas, ports, permissions) is told here and nowhere
+// else.
+//
+// A session's life: made by an outbound packet (`answered`) or by an inbound one that the filter let in
+// (`unanswered`); expires; is `remembered` while its mapping lives, if the internal side had spoken on it,
+// because a permitted remote stays permitted as long as the mapping; is forgotten with the mapping, or
+// earlier when its room is needed. A mapping's life: made with its first session; ends when its last answered
+// session expires. What is left of it then is cleared away by expire(), step by step.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "filtering/permissions.h"
+#include "translation/host_table.h"
+#include "translation/mapping_table.h"
+#include "translation/net/random.h"
+#include "translation/policy.h"
+#include "translation/port_pool.h"
+#include "translation/session_table.h"
+
+namespace nat {
+
+class Host;
+
+// One external address and its ports for each protocol.
+struct PoolAddress {
+  Address address;
+  PortPool ports[3];  // by index_of(protocol)
+  PortPool& of(Protocol protocol) { return ports[index_of(protocol)]; }
+  const PortPool& of(Protocol protocol) const { return ports[index_of(protocol)]; }
+};
+
+class Tables {
+ public:
+  Tables(Policy policy, Random& random, Host* host, TimePoint now);
+
+  // Time. Every public call of the engine begins with this.
+  void set_now(TimePoint now) { now_ = now; }
+  TimePoint now() const { return now_; }
+  Tick tick() const { return tick_of(now_); }
+  // The first tick that lies wholly behind `after` from now; lives at least `after`, at most a tick longer.
+  Tick deadline_in(Duration after) const;
+  TimePoint time_of(Tick tick) const { return epoch_ + Duration(std::int64_t{tick} * kTickMilliseconds); }
+
+  // Mappings.
+  std::optional<std::uint16_t> pool_index(Address external) const;
+  bool is_external(Address address) const { return pool_index(address).has_value(); }
+  // Whether the mapping is still there at this instant, whatever expire() has come to.
+  bool alive(std::uint32_t mapping) const;
+  // Retires expired sessions of the mapping until one that lives is found. False when the mapping ended by
+  // it.
+  bool tidy(std::uint32_t mapping);
+  // Why a new mapping for `internal` would be refused now, as far as can be told without choosing a port.
+  std::optional<Reason> refusal(Protocol protocol, Endpoint internal) const;
+  // kNone with `refused` set when no mapping can be made.
+  std::uint32_t make_mapping(Protocol protocol, Endpoint internal, Endpoint remote, Reason& refused);
+  void end_mapping(std::uint32_t mapping, RemovalCause cause);
+  MappingView view(std::uint32_t mapping) const;
+
+  // Sessions.
+  bool expired(const Session& session) const { return session.live && tick() >= session.deadline; }
+  // Why `internal` may have no further session, on a mapping yet to be made (kNone) or on that one.
+  std::optional<Reason> session_refusal(Address internal, std::uint32_t mapping, Direction direction) const;
+  // Makes a session, or revives the remembered one with the same endpoints. The caller has asked
+  // session_refusal.
+  std::uint32_t open_session(std::uint32_t mapping, Endpoint remote, Direction direction, Duration timeout);
+  // The first outbound packet on a session made from outside.
+  void mark_answered(std::uint32_t session);
+  void arm(Session& session, Duration timeout) { session.deadline = deadline_in(timeout); }
+  // As arm, for a deadline that may be earlier than the one before.
+  void rearm_earlier(std::uint32_t session, Duration timeout);
+  void retire(std::uint32_t session);
+  void forget(std::uint32_t session);
+  SessionView view_session(std::uint32_t session) const;
+  bool contacted(std::uint32_t mapping, Address remote) const {
+    return permissions_.contains(mapping, remote);
+  }
+
+  // Removes what is due, at most `budget` records. True when more is due now.
+  bool expire(unsigned budget);
+
+  // Policy.
+  void replace_policy(Policy policy, std::vector<std::string>& refused);
+  const Policy& policy() const { return policy_; }
+
+  SessionTable& sessions() { return sessions_; }
+  const SessionTable& sessions() const { return sessions_; }
+  MappingTable& mappings() { return mappings_; }
+  const MappingTable& mappings() const { return mappings_; }
+  Counters& counters() { return counters_; }
+  const Counters& counters() const { return counters_; }
+  Random& random() { return random_; }
+  Host* host() const { return host_; }
+  Observer* observer() const { return observer_; }
+  void observe(Observer* observer) { observer_ = observer; }
+  void fill(Gauges& gauges) const;
+  std::uint32_t live_mappings() const { return live_mappings_; }
+  std::uint32_t live_sessions() const { return live_sessions_; }
+
+ private:
+  Tick tick_of(TimePoint time) const;
+  void count_session(std::uint32_t mapping, int change);
+  std::uint16_t pool_index_for(Address internal) const;
+  PortRange port_class(const PortPool& pool, Protocol protocol, std::uint16_t internal_port) const;
+  std::optional<std::uint16_t> choose_port(PortPool& pool, Protocol protocol, Endpoint internal);
+  bool spend_token(HostRecord& host);
+  std::uint32_t add_mapping(Mapping mapping);
+  void release_host(std::uint32_t host);
+  bool clear_ended(unsigned& budget);
+  void make_room(std::uint32_t mapping);
+  void remember(std::uint32_t session);
+  void unremember(std::uint32_t session);
+  void configure_pool();
+  void configure_forwards(std::vector<std::string>& refused);
+  std::optional<std::string> add_forward(const PortForward& forward);
+
+  Policy policy_;
+  Random& random_;
+  Host* host_;
+  Observer* observer_ = nullptr;
+  TimePoint epoch_;
+  TimePoint now_;
+  HashSecret secret_;
+  SessionTable sessions_;
+  MappingTable mappings_;
+  HostTable hosts_;
+  Permissions permissions_;
+  TimerWheel<ZeroedArray<TimerLink>> wheel_;
+  // Remembered sessions, oldest first, linked through their unused timer links.
+  std::uint32_t oldest_remembered_ = kNone;
+  std::uint32_t newest_remembered_ = kNone;
+  std::uint32_t remembered_ = 0;
+  std::vector<PoolAddress> pool_;
+  std::vector<std::uint32_t> ended_;                      // mappings whose sessions are still to be forgotten
+  std::unordered_map<std::uint64_t, std::string> names_;  // of configured mappings, by id
+  Counters counters_;
+  std::uint64_t next_id_ = 1;
+  std::uint32_t live_mappings_ = 0;
+  std::uint32_t live_sessions_ = 0;
+};
+
+}  // namespace nat
