@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from natlab import stun, topology, traffic
+from natlab import demo, natcheck, stun, traffic
 from natlab.gateway import BEHAVIORS, PRESETS
 
 SHORT = {"endpoint-independent": "EI", "address-dependent": "AD", "address-and-port-dependent": "APD"}
@@ -14,6 +14,12 @@ SHORT = {"endpoint-independent": "EI", "address-dependent": "AD", "address-and-p
 def stun_server(lab):
     stun.serve(lab)
     return lab.out1.address
+
+
+@pytest.fixture(scope="module")
+def check(lab):
+    with natcheck.servers(lab) as addresses:
+        yield addresses
 
 
 def arrives(sock, sender, target, payload):
@@ -30,12 +36,29 @@ def arrives(sock, sender, target, payload):
     return True
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_what_they_promise(lab, natd, check, preset):
+    """Section 10, for UDP and TCP: the promises are those that the demonstration prints."""
+    natd.mode(preset)
+    report = natcheck.report(lab.in1, check)
+    promise = demo.PROMISES[preset]
+    for protocol in ("udp", "tcp"):
+        assert natcheck.verdict(report, protocol) == {"mapping": promise.mapping, "filtering": promise.filtering,
+                                                      "hairpin": True, "punching": promise.punching}
+        assert report[protocol]["payload_untouched"] is True
+        assert report[protocol]["unsolicited"]["s3"]["response"] in ("silent", "passed")
+
+
 @pytest.mark.parametrize("mapping, filtering", itertools.product(BEHAVIORS, BEHAVIORS),
                          ids=lambda behavior: SHORT[behavior])
-def test_coturn_finds_what_was_set(lab, natd, stun_server, mapping, filtering):
-    """Section 7: nine combinations, by an RFC 5780 tester that knows nothing of natd."""
-    natd.set(udp__mapping=mapping, udp__filtering=filtering)
-    assert stun.discover(lab.in1, stun_server, "mapping", "filtering") == {"mapping": mapping, "filtering": filtering}
+def test_coturn_and_natcheck_find_what_was_set(lab, natd, stun_server, check, mapping, filtering):
+    """Section 7: nine combinations, by an RFC 5780 tester that knows nothing of natd, and by natcheck."""
+    natd.set(udp__mapping=mapping, udp__filtering=filtering, tcp__mapping=mapping, tcp__filtering=filtering)
+    expected = {"mapping": mapping, "filtering": filtering}
+    assert stun.discover(lab.in1, stun_server, *expected) == expected
+    report = natcheck.report(lab.in2, check)
+    for protocol in ("udp", "tcp"):
+        assert {what: report[protocol][what] for what in expected} == expected, protocol
 
 
 def test_coturn_finds_hairpinning(lab, natd, stun_server):

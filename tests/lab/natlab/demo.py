@@ -105,12 +105,13 @@ def walk_through_the_modes(lab, natd, trouble):
             heading(f"natctl mode {preset}")
             say(natd.text("mode", preset).rstrip())
             begun = time.monotonic()
-            verdict = natcheck.run(lab.in1, check, say)
+            say("  natcheck asks its three servers outside what they see ...")
+            report = natcheck.report(lab.in1, check)
+            verdict = {protocol: natcheck.verdict(report, protocol) for protocol in ("udp", "tcp")}
             before = pulse.beats
             survived = pulse.error is None and _beats(pulse)
             trouble.check(survived, f"{preset}: the open connection broke: {pulse.error!r}")
-            say(f"  natcheck took {time.monotonic() - begun:.0f} s; "
-                f"the open connection has made {before} round trips and is {'alive' if survived else 'BROKEN'}")
+            say(f"  ... for {time.monotonic() - begun:.0f} s; the open connection has made {before} round trips and is {'alive' if survived else 'BROKEN'}")
             judge(preset, verdict, trouble)
             rows.append((preset, verdict, survived))
     return rows
@@ -127,16 +128,15 @@ def _beats(pulse):
 def table(rows):
     """The final table: one row for each mode."""
     yes = {True: "yes", False: "no", None: "?"}
-    header = ["mode", "UDP mapping", "UDP filtering", "TCP mapping", "TCP filtering", "hairpin UDP/TCP",
-              "punching UDP/TCP", "connection"]
+    short = {EI: "independent", AD: "per address", APD: "per addr+port", None: "?"}
+    header = ["mode", "UDP mapping", "UDP filtering", "TCP mapping", "TCP filtering", "hairpin", "punching",
+              "connection"]
     lines = [header]
     for preset, verdict, survived in rows:
         udp, tcp = verdict["udp"], verdict["tcp"]
-        lines.append([preset, *(found[what] or "?" for found in (udp, tcp) for what in ("mapping", "filtering")),
+        lines.append([preset, *(short[found[what]] for found in (udp, tcp) for what in ("mapping", "filtering")),
                       f"{yes[udp['hairpin']]}/{yes[tcp['hairpin']]}",
                       f"{yes[udp['punching']]}/{yes[tcp['punching']]}", "survived" if survived else "BROKEN"])
-    lines = [[cell.replace("address-and-port-dependent", "addr+port-dep").replace("address-dependent", "addr-dep")
-              .replace("endpoint-independent", "endpoint-indep") for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines)]
     shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
     return [paint(shown[0], 1), "  ".join("-" * width for width in widths), *shown[1:]]
@@ -152,7 +152,7 @@ def play(lab, datapath):
     rows = walk_through_the_modes(lab, natd, trouble)
     heading("natctl show mappings")
     say(natd.text("show", "mappings").rstrip())
-    heading("what natcheck found in each mode")
+    heading("what natcheck found in each mode (hairpin and punching: UDP/TCP)")
     say("\n".join(table(rows)))
     return natd, trouble.found
 
