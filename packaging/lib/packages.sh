@@ -15,9 +15,12 @@ lab_packages=(
   tcpdump curl iputils-ping traceroute
 )
 
+# To measure.
+bench_packages=(iperf3)
+
 # To run every test.
 test_packages=(
-  python3-pytest python3-scapy coturn iperf3
+  python3-pytest python3-scapy coturn
   clang clang-format clang-tidy llvm libclang-rt-14-dev
 )
 

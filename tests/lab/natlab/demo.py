@@ -111,7 +111,8 @@ def walk_through_the_modes(lab, natd, trouble):
             before = pulse.beats
             survived = pulse.error is None and _beats(pulse)
             trouble.check(survived, f"{preset}: the open connection broke: {pulse.error!r}")
-            say(f"  ... for {time.monotonic() - begun:.0f} s; the open connection has made {before} round trips and is {'alive' if survived else 'BROKEN'}")
+            say(f"  ... for {time.monotonic() - begun:.0f} s; the open connection has made {before} round trips and is "
+                + ("alive" if survived else "BROKEN"))
             judge(preset, verdict, trouble)
             rows.append((preset, verdict, survived))
     return rows
