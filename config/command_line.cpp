@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include <boost/program_options.hpp>
 
@@ -30,23 +31,20 @@ const std::map<std::string_view, std::string_view> kShortNames = {
 po::options_description own_options() {
   const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
   po::options_description described("Options", 100, 60);
-  described.add_options()                                                                        //
-      ("internal", text("IF"), "interface towards the hosts behind the gateway")                 //
-      ("external", text("IF"), "interface towards the Internet")                                 //
-      ("config", text("FILE"), "read this configuration; see natd.conf(5)")                      //
-      ("control", text("PATH"), "socket that natctl talks to")                                   //
-      ("datapath", text("KIND"), "auto, nfqueue or tun")                                         //
-      ("set", text("KEY=VALUE"), "set any key of natd.conf(5), over the file; may be repeated")  //
-      ("check-config", text("FILE"), "say whether the configuration is right, and end")          //
-      ("cleanup", "take down what a natd that was killed has left, and end")                     //
-      ("replay", text("IN.pcap"), "translate the packets of a capture file, and end")            //
-      ("out", text("DIR"), "where --replay writes what leaves on each side, and the verdicts")   //
-      ("internal-net", text("PREFIX"),
-       "for --replay: whatever comes from here is outbound, all else inbound; may be repeated; by default "
-       "the "
-       "private networks of RFC 1918")                                           //
-      ("seed", text("N"), "for --replay: the same seed chooses the same ports")  //
-      ("help", "print this, and end")                                            //
+  described.add_options()                                                                          //
+      ("internal", text("IF"), "interface towards the hosts behind the gateway")                   //
+      ("external", text("IF"), "interface towards the Internet")                                   //
+      ("config", text("FILE"), "read this configuration; see natd.conf(5)")                        //
+      ("control", text("PATH"), "socket that natctl talks to")                                     //
+      ("datapath", text("KIND"), "auto, nfqueue or tun")                                           //
+      ("set", text("KEY=VALUE"), "set any key of natd.conf(5), over the file; may be repeated")    //
+      ("check-config", text("FILE"), "say whether the configuration is right, and end")            //
+      ("cleanup", "take down what a natd that was killed has left, and end")                       //
+      ("replay", text("IN.pcap"), "translate the packets of a capture file, and end")              //
+      ("out", text("DIR"), "where --replay writes what leaves on each side, and the verdicts")     //
+      ("internal-net", text("PREFIX"), "for --replay: where internal hosts are; may be repeated")  //
+      ("seed", text("N"), "for --replay: the same seed chooses the same ports")                    //
+      ("help", "print this, and end")                                                              //
       ("version", "print the version, and end");
   return described;
 }
@@ -76,9 +74,8 @@ class Parsing {
     if (line_.task == Task::replay && line_.replay_output.empty()) {
       complain("out", "--replay needs a directory to write to", "name it with --out DIR");
     }
-    if (line_.task != Task::replay &&
-        (!line_.replay_output.empty() || has_seed_ || !line_.internal_networks.empty())) {
-      complain("out", "--out, --seed and --internal-net belong to --replay",
+    if (line_.task != Task::replay && replay_only_) {
+      complain({}, "--out, --seed and --internal-net belong to --replay",
                "name a capture file with --replay IN.pcap");
     }
     problems_.insert(problems_.end(), line_.assignments.problems.begin(), line_.assignments.problems.end());
@@ -93,7 +90,9 @@ class Parsing {
 
   void take(const po::option& option) {
     const std::string value = option.value.empty() ? "" : option.value.front();
+    const bool after_unknown = std::exchange(after_unknown_, option.unregistered);
     if (option.position_key != -1) {
+      if (after_unknown) return;  // its value
       complain({}, "unexpected argument " + in_quotes(value), "natd takes options only; try 'natd --help'");
     } else if (option.unregistered) {
       unknown(option.string_key);
@@ -111,6 +110,7 @@ class Parsing {
   void take_own(const std::string& name, const std::string& value) {
     if (name == "out") {
       line_.replay_output = value;
+      replay_only_ = true;
     } else if (name == "seed") {
       take_seed(value);
     } else if (name == "internal-net") {
@@ -149,6 +149,7 @@ class Parsing {
                       "write one such as 10.0.0.0/8");
     }
     line_.internal_networks.push_back(*prefix);
+    replay_only_ = true;
   }
 
   void take_seed(const std::string& value) {
@@ -156,7 +157,7 @@ class Parsing {
     if (!seed)
       complain("seed", "--seed: " + in_quotes(value) + " is not a number", "write a number such as 1");
     line_.seed = seed.value_or(line_.seed);
-    has_seed_ = true;
+    replay_only_ = true;
   }
 
   void assign(const std::string& assignment) {
@@ -179,7 +180,8 @@ class Parsing {
   }
 
   CommandLine line_;
-  bool has_seed_ = false;
+  bool replay_only_ = false;    // an option that only a replay has was given
+  bool after_unknown_ = false;  // the option before this one was unknown
   Diagnostics problems_;
 };
 
@@ -211,8 +213,15 @@ Result<Settings> load_settings(const CommandLine& command_line) {
   std::vector<Document> documents;
   if (!command_line.config_path.empty()) documents.push_back(read_document(command_line.config_path));
   documents.push_back(command_line.assignments);
-  const bool optional = command_line.task == Task::replay;
-  return validate({}, documents, optional ? Interfaces::optional : Interfaces::required);
+  if (command_line.task != Task::replay) return validate({}, documents, Interfaces::required);
+  auto settings = validate({}, documents, Interfaces::optional);
+  if (settings && settings->extra_addresses.empty()) {
+    return Diagnostic{{kSource, 0, 0},
+                      "pool.address",
+                      "a replay has no interface to take the external address from",
+                      "name it with --pool.address=ADDRESS"};
+  }
+  return settings;
 }
 
 }  // namespace nat

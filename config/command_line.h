@@ -19,9 +19,8 @@ struct CommandLine {
   std::string replay_input;
   std::string replay_output;
   std::uint64_t seed = 1;
-  // Of --internal-net, whose packets a capture holds from the internal side; empty for RFC 1918.
-  std::vector<Prefix> internal_networks;
-  Document assignments;  // everything that sets a key
+  std::vector<Prefix> internal_networks;  // of a replay; empty for those of RFC 1918
+  Document assignments;                   // everything that sets a key
 };
 
 // Without the name of the program.

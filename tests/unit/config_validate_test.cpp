@@ -1,0 +1,243 @@
+#include <gtest/gtest.h>
+
+#include "config/option.h"
+#include "config/validate.h"
+
+namespace nat {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kInterfaces = "interfaces.internal = lan0\ninterfaces.external = wan0\n";
+
+Result<Settings> settings_of(const std::string& text, Interfaces interfaces = Interfaces::optional) {
+  const Document document = parse_document(text, "natd.conf");
+  return validate({}, {&document, 1}, interfaces);
+}
+
+std::string problems_of(const std::string& text) {
+  const auto settings = settings_of(text);
+  return settings ? "" : to_string(settings.problems());
+}
+
+TEST(ConfigValidate, TwoInterfacesAreEnough) {
+  const auto settings = settings_of(std::string(kInterfaces), Interfaces::required);
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->internal_interface, "lan0");
+  EXPECT_EQ(settings->external_interface, "wan0");
+  EXPECT_EQ(settings->policy.timeouts.udp, Duration(300s));
+}
+
+TEST(ConfigValidate, MissingInterfacesAreNamed) {
+  const auto settings = settings_of("", Interfaces::required);
+  ASSERT_FALSE(settings);
+  ASSERT_EQ(settings.problems().size(), 2U);
+  EXPECT_EQ(settings.problems()[0].key, "interfaces.internal");
+  EXPECT_EQ(settings.problems()[1].key, "interfaces.external");
+}
+
+TEST(ConfigValidate, TheInterfacesDiffer) {
+  EXPECT_EQ(
+      problems_of("[interfaces]\ninternal = eth0\nexternal = eth0\n"),
+      "natd.conf:3:12: error: interfaces.internal and interfaces.external are both 'eth0'; a gateway stands "
+      "between two interfaces\n");
+}
+
+TEST(ConfigValidate, EveryKeyIsRead) {
+  for (const Option& option : options()) {
+    const std::string value = option.default_value();
+    const auto settings = settings_of(std::string(option.key) + " = " + (value.empty() ? "" : value) + "\n");
+    if (option.kind == Kind::interface) continue;
+    ASSERT_TRUE(settings) << option.key << "\n" << to_string(settings.problems());
+  }
+}
+
+TEST(ConfigValidate, TheLaterDocumentIsTheStronger) {
+  const Document documents[] = {parse_document("udp.timeout = 3min\ntcp.opening = 10s\n", "file"),
+                                parse_assignments({"udp.timeout=4min"}, "command line")};
+  const auto settings = validate({}, documents, Interfaces::optional);
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->policy.timeouts.udp, Duration(4min));
+  EXPECT_EQ(settings->policy.timeouts.tcp_opening, Duration(10s));
+}
+
+TEST(ConfigValidate, AListAddsUpInOneDocumentAndIsReplacedByTheNext) {
+  const Document documents[] = {
+      parse_document("[pool]\naddress = 203.0.113.6\naddress = 203.0.113.8-203.0.113.9\n", "file"),
+      parse_assignments({"pool.address=203.0.113.20, 203.0.113.21"}, "command line")};
+  const auto file = validate({}, {documents, 1}, Interfaces::optional);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->extra_addresses.size(), 3U);
+  const auto both = validate({}, documents, Interfaces::optional);
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->extra_addresses,
+            (std::vector<Address>{Address(203, 0, 113, 20), Address(203, 0, 113, 21)}));
+}
+
+TEST(ConfigValidate, AScalarIsSetOnce) {
+  EXPECT_EQ(problems_of("[udp]\ntimeout = 5min\ntimeout = 6min\n"),
+            "natd.conf:3:1: error: udp.timeout is set twice, first in line 2; keep one of them\n");
+}
+
+TEST(ConfigValidate, AnUnknownKeySuggestsTheNearest) {
+  EXPECT_EQ(problems_of("[udp]\nfiltring = x\n"),
+            "natd.conf:2:1: error: unknown key 'filtring' in [udp]; did you mean 'filtering'?\n");
+  EXPECT_EQ(
+      problems_of("[nat]\nfiltring = x\n"),
+      "natd.conf:2:1: error: unknown key 'filtring' in [nat]; did you mean 'filtering' in [udp], [tcp] or "
+      "[icmp]?\n");
+  EXPECT_EQ(
+      problems_of("[udp]\nlab = yes\n"),
+      "natd.conf:2:1: error: unknown key 'lab' in [udp]; did you mean 'lab', above the first section?\n");
+  EXPECT_EQ(problems_of("[nat]\nwhatever-this-is = x\n"),
+            "natd.conf:2:1: error: unknown key 'whatever-this-is' in [nat]; its keys are hairpin and "
+            "hairpin-filter\n");
+  EXPECT_EQ(problems_of("timeout = 5min\n"),
+            "natd.conf:1:1: error: unknown key 'timeout' outside of any section; did you mean 'timeout' in "
+            "[udp] or "
+            "[icmp]?\n");
+}
+
+TEST(ConfigValidate, EverythingWrongIsSaidAtOnceInTheOrderOfTheFile) {
+  const auto settings = settings_of(
+      "[udp]\n"
+      "timeout = 5 minutes\n"    // 2: no time
+      "mapping = symmetrical\n"  // 3: no behaviour
+      "nonsense\n"               // 4: no key
+      "[tcp]\n"
+      "established = 1min\n"  // 6: below the floor
+      "[limits]\n"
+      "mappings = -1\n");  // 8: no number
+  ASSERT_FALSE(settings);
+  std::vector<unsigned> lines;
+  for (const Diagnostic& problem : settings.problems()) lines.push_back(problem.at.line);
+  EXPECT_EQ(lines, (std::vector<unsigned>{2, 3, 4, 6, 8}));
+}
+
+TEST(ConfigValidate, MoreThanAHundredProblemsAreCounted) {
+  std::string text;
+  for (int i = 0; i < 150; ++i) text += "nonsense\n";
+  const auto settings = settings_of(text);
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.problems().size(), 101U);
+  EXPECT_EQ(settings.problems().back().message, "and 50 more");
+}
+
+TEST(ConfigValidate, NumbersAreInRangeAndHaveNoSign) {
+  EXPECT_EQ(problems_of("[limits]\nmappings = 0\n"),
+            "natd.conf:2:12: error: limits.mappings: '0' is out of range; choose from 1 to 4194304\n");
+  EXPECT_NE(problems_of("[limits]\nmappings = -1\n"), "");
+  EXPECT_NE(problems_of("[limits]\nmappings = 4294967297\n"), "");
+  EXPECT_NE(problems_of("[limits]\nmappings = 99999999999999999999\n"), "");
+  EXPECT_NE(problems_of("[limits]\nmappings =\n"), "");
+  EXPECT_NE(problems_of("[datapath]\nfirst-queue = 65536\n"), "");
+  EXPECT_EQ(problems_of("[limits]\nmappings = 4194304\n"), "");
+}
+
+struct Floor {
+  const char* key;
+  const char* at;
+  const char* below;
+  const char* rule;
+};
+
+// The floors of the timers, from the RFCs themselves.
+constexpr Floor kFloors[] = {
+    {"udp.timeout", "120s", "119s", "RFC 4787 REQ-5"},
+    {"tcp.established", "7440s", "7439s", "RFC 5382 REQ-5"},
+    {"tcp.closing", "240s", "239s", "RFC 5382 REQ-5"},
+    {"tcp.reset", "240s", "239s", "RFC 7857 section 2.2"},
+    {"icmp.timeout", "60s", "59s", "RFC 5508 REQ-2"},
+    {"fragments.wait", "2s", "1999ms", "RFC 6146 section 3.4"},
+    {"ports.rest", "120s", "119s", "RFC 6888 REQ-8"},
+};
+
+TEST(ConfigValidate, NothingBelowAnRfcOutsideOfALaboratory) {
+  for (const Floor& floor : kFloors) {
+    const std::string key = floor.key;
+    EXPECT_EQ(problems_of(key + " = " + floor.at), "") << key;
+    const std::string problem = problems_of(key + " = " + floor.below);
+    EXPECT_NE(problem.find(floor.rule), std::string::npos) << problem;
+    EXPECT_NE(problem.find("lab = yes"), std::string::npos) << problem;
+    EXPECT_EQ(problems_of("lab = yes\n" + key + " = " + floor.below), "") << key;
+  }
+}
+
+TEST(ConfigValidate, TheFloorOfTheMessageIsTheRule) {
+  EXPECT_EQ(problems_of("[udp]\ntimeout = 90s\n"),
+            "natd.conf:2:11: error: udp.timeout = 1min30s is below the 2min that RFC 4787 REQ-5 demands; "
+            "raise it, or "
+            "set 'lab = yes' if this is a laboratory\n");
+}
+
+TEST(ConfigValidate, OpeningMayBeShortWithoutALaboratory) { EXPECT_EQ(problems_of("tcp.opening = 10s"), ""); }
+
+TEST(ConfigValidate, TheGatewayKeepsItsPortsAndNothingElse) {
+  const auto settings = settings_of("ports.gateway = 61000-61001\n");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->policy.ports.reserved.count(), 2U);
+  EXPECT_TRUE(settings->policy.ports.reserved.test(61000));
+  EXPECT_TRUE(settings->policy.ports.reserved.test(61001));
+}
+
+TEST(ConfigValidate, TheGatewaysPortsAreReservedByDefault) {
+  const auto settings = settings_of("");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->policy.ports.reserved.count(), 1000U);
+  EXPECT_TRUE(settings->policy.ports.reserved.test(60000));
+}
+
+TEST(ConfigValidate, OrdinaryHostsHavePorts) {
+  EXPECT_EQ(problems_of("[ports]\nranges = 2000-2000\n"), "");
+  EXPECT_NE(problems_of("[ports]\nranges = 512-1023\n"), "");
+  EXPECT_NE(problems_of("[ports]\nranges = 512-1023,60000-60999\n"), "");
+  EXPECT_EQ(problems_of("[ports]\nranges = 512-1023,60000-61000\n"), "");
+}
+
+TEST(ConfigValidate, RangesAreKeptInOrderAndDoNotOverlap) {
+  const auto settings = settings_of("[ports]\nranges = 40000-50000, 1024-32767\n");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->policy.ports.ranges, (std::vector<PortRange>{{1024, 32767}, {40000, 50000}}));
+  EXPECT_NE(problems_of("[ports]\nranges = 1024-2000,2000-3000\n"), "");
+  EXPECT_NE(problems_of("[ports]\nranges = 1024-2000,\n"), "");
+  EXPECT_NE(problems_of("[ports]\nranges =\n"), "");
+}
+
+TEST(ConfigValidate, PortForwardsHaveTheirOwnEndpointsAndNames) {
+  EXPECT_EQ(problems_of("[forward]\nrule = tcp 80 -> 10.0.0.1\nrule = udp 80 -> 10.0.0.1\n"), "");
+  EXPECT_EQ(
+      problems_of("[forward]\nrule = tcp 80 -> 10.0.0.1\nrule = tcp 80 -> 10.0.0.2\n"),
+      "natd.conf:3:8: error: forward.rule: the external port is taken by 'tcp 80 -> 10.0.0.1:80'; give every "
+      "port forward its own\n");
+  EXPECT_NE(problems_of("[forward]\nrule = tcp 80 -> 10.0.0.1 name=a\nrule = tcp 81 -> 10.0.0.1 name=a\n"),
+            "");
+}
+
+TEST(ConfigValidate, PortForwardsLeaveTheGatewayItsPorts) {
+  EXPECT_NE(problems_of("[forward]\nrule = tcp 60000 -> 10.0.0.1\n"), "");
+  EXPECT_EQ(problems_of("[forward]\nrule = tcp 59999 -> 10.0.0.1\n"), "");
+}
+
+TEST(ConfigValidate, QueuesHaveNumbers) {
+  EXPECT_EQ(problems_of("[datapath]\nfirst-queue = 65534\nqueues = 2\n"), "");
+  EXPECT_NE(problems_of("[datapath]\nfirst-queue = 65535\nqueues = 2\n"), "");
+}
+
+TEST(ConfigValidate, FragmentsWaitWhileTheirDatagramLives) {
+  EXPECT_EQ(problems_of("[fragments]\nwait = 10s\nlifetime = 10s\n"), "");
+  EXPECT_NE(problems_of("[fragments]\nwait = 11s\nlifetime = 10s\n"), "");
+}
+
+TEST(ConfigValidate, ThePoolHasEveryAddressOnce) {
+  EXPECT_NE(problems_of("[pool]\naddress = 203.0.113.6\naddress = 203.0.113.6\n"), "");
+  EXPECT_NE(problems_of("[pool]\naddress = 127.0.0.1\n"), "");
+}
+
+TEST(ConfigValidate, TheSocketHasAnAbsolutePathThatFits) {
+  EXPECT_EQ(problems_of("[control]\npath = /" + std::string(106, 'a') + "\n"), "");
+  EXPECT_NE(problems_of("[control]\npath = /" + std::string(107, 'a') + "\n"), "");
+  EXPECT_NE(problems_of("[control]\npath = natd.sock\n"), "");
+}
+
+}  // namespace
+}  // namespace nat
