@@ -5,6 +5,9 @@
 namespace nat::check {
 
 Stream& Greeter::call(const Endpoint& peer, std::uint64_t peer_run) {
+  for (const Call& earlier : calls_) {
+    if (earlier.stream->connecting() && earlier.stream->remote() == peer) earlier.stream->abort();
+  }
   Stream& stream = port_.dial(peer);
   calls_.push_back({&stream, peer_run});
   return stream;
@@ -16,18 +19,19 @@ void Greeter::follow() {
       call.stream->send(hello(call.run));
       call.spoken = true;
     }
-    listen_to(*call.stream, true);
+    listen_to(*call.stream, &call);
   }
   for (const auto& stream : port_.streams()) {
-    if (!stream->dialled()) listen_to(*stream, false);
+    if (!stream->dialled()) listen_to(*stream, nullptr);
   }
 }
 
-void Greeter::listen_to(Stream& stream, bool called) {
+void Greeter::listen_to(Stream& stream, const Call* call) {
   for (const Message& heard : stream.take_heard()) {
     if (heard.kind != Kind::hairpin) continue;
-    if (meetings_.size() < kKept) meetings_.push_back({stream.remote(), heard.run, heard.tag, !called});
-    if (!called) stream.send(hello(heard.run));
+    const bool answer = call != nullptr && heard.run == call->run;
+    if (meetings_.size() < kKept) meetings_.push_back({stream.remote(), heard.run, heard.tag, answer});
+    if (call == nullptr) stream.send(hello(heard.run));
   }
 }
 

@@ -10,9 +10,9 @@ namespace nat::check {
 // A hello that came over some stream.
 struct Meeting {
   Endpoint source;
-  std::uint64_t run = 0;  // whom it was meant for; in the answer to our own hello, what we had said
+  std::uint64_t run = 0;  // whom it was meant for
   std::uint16_t tag = 0;  // who said it
-  bool accepted = false;  // the stream came to our listening port
+  bool answer = false;    // it came back for our own hello; then `run` is what we had said
 };
 
 class Greeter {
@@ -20,6 +20,7 @@ class Greeter {
   // `tag` is who we are. The port must live longer.
   Greeter(TcpPort& port, std::uint16_t tag) : port_(port), tag_(tag) {}
 
+  // An earlier call to the same peer that has not come through is given up, so that a SYN leaves now.
   Stream& call(const Endpoint& peer, std::uint64_t peer_run);
 
   // Says what is due and takes down who has said hello; call it after every stir of the port.
@@ -37,7 +38,7 @@ class Greeter {
     bool spoken = false;
   };
 
-  void listen_to(Stream& stream, bool called);
+  void listen_to(Stream& stream, const Call* call);
   Message hello(std::uint64_t run) const;
 
   TcpPort& port_;

@@ -4,7 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/natcheck/agent.h"
 #include "tests/natcheck/client.h"
+#include "tests/natcheck/multi.h"
 #include "tests/natcheck/options.h"
 #include "tests/natcheck/report.h"
 #include "tests/natcheck/server.h"
@@ -35,6 +37,23 @@ int check(const Arguments& arguments) {
   return code;
 }
 
+int check_several(const Arguments& arguments) {
+  const MultiOptions options = multi_options(arguments);
+  const MultiReport report = run_multi(options);
+  if (options.json) {
+    std::cout << json(report).dump(2) << "\n";
+  } else {
+    std::cout << table(report);
+  }
+  return exit_code(report);
+}
+
+int obey(const Arguments& arguments) {
+  const AgentOptions options = agent_options(arguments);
+  Agent(options).run();
+  return 0;
+}
+
 int dispatch(const Arguments& all) {
   if (all.empty()) throw UsageError("name a command: server, client, multi or agent");
   const std::string& command = all.front();
@@ -45,6 +64,8 @@ int dispatch(const Arguments& all) {
   }
   if (command == "server") return serve(arguments);
   if (command == "client") return check(arguments);
+  if (command == "multi") return check_several(arguments);
+  if (command == "agent") return obey(arguments);
   throw UsageError("unknown command '" + command + "'; there are server, client, multi and agent");
 }
 

@@ -76,7 +76,7 @@ struct Message {
   Endpoint raw_local;
   Endpoint raw_observed;
   std::uint64_t cookie = 0;  // from a pong, proves in a probe that the asker receives at its source address
-  std::uint16_t tag = 0;     // hairpin: which client sent it
+  std::uint16_t tag = 0;     // hairpin: which client sent it; ping and pong: which of several questions
 
   bool operator==(const Message&) const = default;
 };

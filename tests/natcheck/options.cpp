@@ -1,8 +1,10 @@
 #include "tests/natcheck/options.h"
 
+#include <array>
 #include <sstream>
 
 #include <boost/program_options.hpp>
+#include <unistd.h>
 
 #include "tests/natcheck/socket.h"
 
@@ -12,6 +14,13 @@ namespace {
 namespace po = boost::program_options;
 
 std::string default_port() { return std::to_string(kDefaultPort); }
+
+// Where this program is, for hosts that see the same files.
+std::string own_path() {
+  std::array<char, 4096> path;
+  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size());
+  return size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : "natcheck";
+}
 
 po::options_description server_description() {
   po::options_description all("natcheck server: one of the three servers");
@@ -66,7 +75,10 @@ po::options_description multi_description() {
       "starts a command on one host, such as 'ip netns exec in1' or 'ssh in1'; once for each host")(
       "bind", po::value<std::string>()->value_name("A1,A2,..."),
       "local addresses, one for each host; without --host, all on this host")(
-      "port", po::value<std::string>()->value_name("C"), "local port that all hosts share (default: random)");
+      "port", po::value<std::string>()->value_name("C"),
+      "local port that all hosts share; the next one is used too (default: random)")(
+      "program", po::value<std::string>()->default_value(own_path())->value_name("PATH"),
+      "what natcheck is called on the hosts");
   add_choice(all);
   return all;
 }
@@ -196,10 +208,9 @@ AgentOptions agent_options(const Arguments& arguments) {
 MultiOptions multi_options(const Arguments& arguments) {
   const auto values = read(multi_description(), arguments);
   MultiOptions options;
-  const ClientSettings settings = common_settings(values);  // for its complaints
-  static_cast<void>(settings);
+  options.wait = common_settings(values).wait;
+  options.program = values["program"].as<std::string>();
   options.servers = values["servers"].as<std::string>();
-  options.wait = values["wait"].as<std::string>();
   options.timeout = values["timeout"].as<std::string>();
   if (values.count("bind")) options.binds = split(values["bind"].as<std::string>());
   for (const std::string& address : options.binds) address_of("bind", address);

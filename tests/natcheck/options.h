@@ -33,9 +33,10 @@ struct AgentOptions {
 struct MultiOptions {
   std::vector<std::string> hosts;  // command prefixes, such as "ip netns exec in1"; may be empty strings
   std::vector<std::string> binds;  // none, or one for each host
-  std::string servers;             // as given; the agents parse it again
-  std::uint16_t port = 0;
-  std::string wait, timeout;
+  std::string program;             // what natcheck is called there
+  std::string servers, timeout;    // as given; the agents parse them again
+  milliseconds wait{};
+  std::uint16_t port = 0;  // 0: choose one; the next one is used too
   bool udp = true;
   bool tcp = true;
   bool json = false;

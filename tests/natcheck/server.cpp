@@ -25,6 +25,7 @@ std::optional<Message> reply(const Message& asked, const Endpoint& client) {
   Message answer;
   answer.run = asked.run;
   answer.stage = asked.stage;
+  answer.tag = asked.tag;
   answer.protocol = asked.protocol;
   answer.observed = client;
   answer.kind = Kind::pong;

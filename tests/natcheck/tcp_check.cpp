@@ -38,13 +38,10 @@ void TcpCheck::observe() {
   Question first = question(mapping_port_, settings_.first(), Stage::first_server);
   Question second = question(mapping_port_, settings_.second(), Stage::second_server);
   Question second_port = question(mapping_port_, settings_.second_port(), Stage::second_port);
-  ask({&first, &second, &second_port});
-  const auto seen = [](const Question& asked) {
-    return asked.answer ? std::optional(asked.answer->observed) : std::nullopt;
-  };
-  findings_.first_server = seen(first);
-  findings_.second_server = seen(second);
-  findings_.second_port = seen(second_port);
+  ask(ports_, {&first, &second, &second_port}, settings_.timeout);
+  findings_.first_server = first.observed();
+  findings_.second_server = second.observed();
+  findings_.second_port = second_port.observed();
   if (!second.answer) return;
   payload(*second.stream);
   filter(*second.stream);
@@ -52,32 +49,8 @@ void TcpCheck::observe() {
   hairpin();
 }
 
-TcpCheck::Question TcpCheck::question(TcpPort& port, const Endpoint& server, Stage stage) {
-  return {stage, &port.dial(server)};
-}
-
-bool TcpCheck::answered(Question& question) {
-  Stream& stream = *question.stream;
-  if (stream.open() && !question.asked) {
-    stream.send(message(Kind::ping, question.stage));
-    question.asked = true;
-  }
-  for (const Message& heard : stream.take_heard()) {
-    if (heard.kind == Kind::pong && heard.run == settings_.run && heard.stage == question.stage) {
-      question.answer = heard;
-    }
-  }
-  return question.answer.has_value();
-}
-
-void TcpCheck::ask(std::vector<Question*> questions) {
-  exchange(
-      ports_, {1, kTick, settings_.timeout}, [] {},
-      [&] {
-        bool settled = true;
-        for (Question* question : questions) settled &= answered(*question) || question->stream->over();
-        return settled;
-      });
+Question TcpCheck::question(TcpPort& port, const Endpoint& server, Stage stage) {
+  return {&port.dial(server), message(Kind::ping, stage)};
 }
 
 // KA, over the connection that is open anyway.
@@ -101,7 +74,7 @@ void TcpCheck::payload(Stream& second_server) {
 // port to c + 2.
 void TcpCheck::filter(Stream& second_server) {
   Question fresh = question(filter_port_, settings_.second(), Stage::second_server);
-  ask({&fresh});
+  ask(ports_, {&fresh}, settings_.timeout);
 
   Message probe = message(Kind::probe, Stage::none);
   probe.wait = static_cast<std::uint16_t>(settings_.wait.count());
@@ -151,7 +124,7 @@ void TcpCheck::take_probe(Stream& stream, TcpPort& port, Stage stage, const Endp
 // KT5: our own SYN to the third server, which may still be sending its own.
 void TcpCheck::connect_third() {
   Question third = question(mapping_port_, settings_.third(), Stage::third_server);
-  ask({&third});
+  ask(ports_, {&third}, settings_.timeout);
   if (third.answer) {
     findings_.third_connection = third.answer->outcome;
   } else {
@@ -162,8 +135,8 @@ void TcpCheck::connect_third() {
 // KT6: from c + 1 to the external endpoint of c.
 void TcpCheck::hairpin() {
   Question own = question(hairpin_port_, settings_.first(), Stage::first_server);
-  ask({&own});
-  if (own.answer) findings_.hairpin.external = own.answer->observed;
+  ask(ports_, {&own}, settings_.timeout);
+  findings_.hairpin.external = own.observed();
   hairpin_one_way(*findings_.second_server);
   if (!*findings_.hairpin.two_way) hairpin_two_way(*findings_.second_server);
 }

@@ -8,6 +8,7 @@
 #include "tests/natcheck/client_settings.h"
 #include "tests/natcheck/findings.h"
 #include "tests/natcheck/greeter.h"
+#include "tests/natcheck/question.h"
 
 namespace nat::check {
 
@@ -19,14 +20,6 @@ class TcpCheck {
   Findings run();
 
  private:
-  // A connection to a server on which one ping is sent and one pong awaited.
-  struct Question {
-    Stage stage;
-    Stream* stream;
-    bool asked = false;
-    std::optional<Message> answer = std::nullopt;
-  };
-
   void observe();
   void payload(Stream& second_server);
   void filter(Stream& second_server);
@@ -36,9 +29,6 @@ class TcpCheck {
   void hairpin_two_way(const Endpoint& target);
 
   Question question(TcpPort& port, const Endpoint& server, Stage stage);
-  bool answered(Question& question);
-  // Asks on until every question is answered or hopeless.
-  void ask(std::vector<Question*> questions);
   void take_probe(Stream& stream, TcpPort& port, Stage stage, const Endpoint& sender, Unsolicited& into);
   Message message(Kind kind, Stage stage) const;
 

@@ -1,0 +1,276 @@
+#include "tests/natcheck/multi.h"
+
+#include <algorithm>
+#include <csignal>
+#include <numeric>
+#include <set>
+#include <sstream>
+
+#include "tests/natcheck/client.h"
+
+namespace nat::check {
+namespace {
+
+using nlohmann::json;
+using Numbers = std::vector<std::size_t>;
+
+constexpr milliseconds kStartPatience{15'000};  // a remote shell may have to log in first
+constexpr milliseconds kAnswerPatience{70'000};
+constexpr unsigned kHairpinTries = 3;
+const char* const kListen = "heard 100";
+
+std::optional<Endpoint> endpoint_in(const json& answer, const char* key) {
+  return answer.at(key).is_string() ? Endpoint::parse(answer.at(key).get<std::string>()) : std::nullopt;
+}
+
+class Coordinator {
+ public:
+  explicit Coordinator(const MultiOptions& options);
+  MultiReport run();
+
+ private:
+  void start_hosts();
+  // One line to each of the hosts at once; their answers in the same order. Throws what the first of them
+  // says against it, after all have been heard.
+  std::vector<json> call(const Numbers& hosts, const std::string& line);
+  void join_together();
+  void join(std::size_t host, std::uint16_t port) { call({host}, "join " + std::to_string(port)); }
+  void stagger();
+  void observe(const std::string& name, const Numbers& hosts, bool compare = true);
+  Round observed(const Numbers& hosts, Protocol protocol);
+
+  void hairpin_udp(MultiFindings& findings);
+  void hairpin_tcp(MultiFindings& findings);
+  using Direction = std::pair<std::size_t, std::size_t>;
+  void send_hairpin(const MultiFindings& findings, const Direction& direction);
+  void collect(MultiFindings& findings, const std::vector<Direction>& awaited, milliseconds patience,
+               bool first);
+  std::vector<Direction> missing(const MultiFindings& findings, bool upward) const;
+
+  const MultiOptions& options_;
+  MultiReport report_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::vector<std::string> runs_;
+  Numbers all_;
+};
+
+Coordinator::Coordinator(const MultiOptions& options) : options_(options), all_(options.hosts.size()) {
+  std::iota(all_.begin(), all_.end(), 0);
+  if (options.udp) report_.protocols.push_back({Protocol::udp, {}, {}, 0});
+  if (options.tcp) report_.protocols.push_back({Protocol::tcp, {}, {}, 0});
+}
+
+MultiReport Coordinator::run() {
+  start_hosts();
+  join_together();
+  observe("together", all_);
+  for (MultiFindings& findings : report_.protocols) {
+    findings.protocol == Protocol::udp ? hairpin_udp(findings) : hairpin_tcp(findings);
+  }
+  observe("after hairpins", all_);
+  call(all_, "leave");
+  stagger();
+  return std::move(report_);
+}
+
+void Coordinator::start_hosts() {
+  for (const std::size_t number : all_) {
+    std::vector<std::string> command;
+    std::istringstream prefix(options_.hosts[number]);
+    for (std::string word; prefix >> word;) command.push_back(word);
+    command.insert(command.end(), {options_.program, "agent", "--number", std::to_string(number), "--servers",
+                                   options_.servers, "--timeout", options_.timeout});
+    if (!options_.binds.empty()) command.insert(command.end(), {"--bind", options_.binds[number]});
+    hosts_.push_back(std::make_unique<Host>("host " + std::to_string(number + 1), command));
+  }
+  for (const std::size_t number : all_) {
+    const json greeting = hosts_[number]->receive(kStartPatience);
+    runs_.push_back(greeting.at("run").get<std::string>());
+    report_.hosts.emplace_back(options_.hosts[number], greeting.at("local").get<std::string>());
+  }
+}
+
+std::vector<json> Coordinator::call(const Numbers& hosts, const std::string& line) {
+  for (const std::size_t host : hosts) hosts_[host]->send(line);
+  std::vector<json> answers;
+  std::optional<SetupError> refusal;
+  for (const std::size_t host : hosts) {
+    try {
+      answers.push_back(hosts_[host]->receive(kAnswerPatience));
+    } catch (const SetupError& error) {
+      if (!refusal) refusal = error;
+    }
+  }
+  if (refusal) throw SetupError(*refusal);
+  return answers;
+}
+
+// At the port that was asked for, or at one that is free on every host.
+void Coordinator::join_together() {
+  constexpr int kTries = 5;
+  for (int i = 1;; ++i) {
+    report_.port = options_.port != 0 ? options_.port : random_port();
+    try {
+      call(all_, "join " + std::to_string(report_.port));
+      return;
+    } catch (const SetupError&) {
+      if (options_.port != 0 || i == kTries) throw;
+    }
+    try {
+      call(all_, "leave");
+    } catch (const SetupError&) {
+      // Those that could not join cannot leave.
+    }
+  }
+}
+
+// One after the other, at the next port, where nobody has been; then the first leaves and comes back. Each
+// time all who are there are observed anew.
+void Coordinator::stagger() {
+  const auto port = static_cast<std::uint16_t>(report_.port + 1);
+  Numbers present;
+  for (const std::size_t host : all_) {
+    join(host, port);
+    present.push_back(host);
+    observe("host " + std::to_string(host + 1) + " joins", present, present.size() > 1);
+  }
+  call({all_.front()}, "leave");
+  present.erase(present.begin());
+  observe("host 1 leaves", present);
+  join(all_.front(), port);
+  observe("host 1 returns", all_);
+}
+
+void Coordinator::observe(const std::string& name, const Numbers& hosts, bool compare) {
+  for (MultiFindings& findings : report_.protocols) {
+    Round round = observed(hosts, findings.protocol);
+    round.name = name;
+    if (compare && !findings.rounds.empty()) {
+      const auto& before = findings.rounds.back().endpoints;
+      round.unchanged = std::all_of(round.endpoints.begin(), round.endpoints.end(), [&](const auto& entry) {
+        const auto earlier = before.find(entry.first);
+        return earlier == before.end() || earlier->second == entry.second;
+      });
+    }
+    findings.rounds.push_back(std::move(round));
+  }
+}
+
+Round Coordinator::observed(const Numbers& hosts, Protocol protocol) {
+  Round round;
+  const auto answers = call(hosts, std::string("observe ") + to_string(protocol));
+  std::set<Endpoint> seen;
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    const auto first = endpoint_in(answers[i], "s1"), second = endpoint_in(answers[i], "s2"),
+               second_port = endpoint_in(answers[i], "s2_second_port");
+    round.endpoints[hosts[i]] = first;
+    round.complete = round.complete && first && second && second_port;
+    round.consistent = round.consistent && first == second && second == second_port;
+    if (first && !seen.insert(*first).second) round.distinct = false;
+  }
+  return round;
+}
+
+// Upward, from lower to higher number, before any receiver has sent anything: one-way. Then downward, and
+// upward again where nothing had come through: two-way.
+void Coordinator::hairpin_udp(MultiFindings& findings) {
+  bool first = true;
+  for (const bool upward : {true, false, true}) {
+    for (unsigned i = 0; i < kHairpinTries; ++i) {
+      const auto awaited = missing(findings, upward);
+      for (const Direction& direction : awaited) send_hairpin(findings, direction);
+      collect(findings, awaited, options_.wait / 2 / kHairpinTries, first);
+    }
+    first = false;
+  }
+}
+
+// One connection is both ways: upward first and, where that does not come through, from both sides at once.
+void Coordinator::hairpin_tcp(MultiFindings& findings) {
+  const milliseconds patience = options_.wait * 3 / 4;
+  const auto both = [&] {
+    auto awaited = missing(findings, true);
+    const auto downward = missing(findings, false);
+    awaited.insert(awaited.end(), downward.begin(), downward.end());
+    return awaited;
+  };
+  for (const Direction& direction : missing(findings, true)) send_hairpin(findings, direction);
+  collect(findings, both(), patience, true);
+  const auto awaited = both();
+  for (const Direction& direction : awaited) send_hairpin(findings, direction);
+  collect(findings, awaited, patience, false);
+}
+
+std::vector<Coordinator::Direction> Coordinator::missing(const MultiFindings& findings, bool upward) const {
+  std::vector<Direction> found;
+  for (const std::size_t from : all_) {
+    for (const std::size_t to : all_) {
+      if (from == to || (from < to) != upward) continue;
+      const auto pair = findings.pairs.find({from, to});
+      if (pair == findings.pairs.end() || !pair->second.two_way) found.emplace_back(from, to);
+    }
+  }
+  return found;
+}
+
+void Coordinator::send_hairpin(const MultiFindings& findings, const Direction& direction) {
+  const auto& target = findings.rounds.back().endpoints.at(direction.second);
+  if (!target) return;
+  call({direction.first}, std::string("hairpin ") + to_string(findings.protocol) + " " + target->to_string() +
+                              " " + runs_[direction.second]);
+}
+
+// Takes down what the hosts have heard, until all that is awaited has come or patience ends.
+void Coordinator::collect(MultiFindings& findings, const std::vector<Direction>& awaited,
+                          milliseconds patience, bool first) {
+  const TimePoint end = Clock::now() + patience;
+  const auto done = [&] {
+    return std::all_of(awaited.begin(), awaited.end(),
+                       [&](const Direction& one) { return findings.pairs[one].two_way; });
+  };
+  while (!done() && Clock::now() < end) {
+    const auto answers = call(all_, kListen);
+    for (const std::size_t host : all_) {
+      findings.strays += answers[host].at("strays").get<unsigned>();
+      for (const json& heard : answers[host].at("heard")) {
+        if (heard.at("protocol") != to_string(findings.protocol)) continue;
+        const auto from = heard.at("from").get<std::size_t>();
+        Pair& pair = findings.pairs[{from, host}];
+        pair.one_way = pair.one_way || (first && from < host);
+        pair.two_way = true;
+        pair.source = endpoint_in(heard, "source");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+MultiReport run_multi(const MultiOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);  // a host that ends is noticed where it is written to
+  return Coordinator(options).run();
+}
+
+bool undisturbed(const MultiFindings& findings) {
+  return findings.strays == 0 &&
+         std::all_of(findings.rounds.begin(), findings.rounds.end(), [](const Round& round) {
+           return round.complete && round.consistent && round.distinct && round.unchanged.value_or(true);
+         });
+}
+
+bool hairpins(const MultiFindings& findings) {
+  return std::all_of(findings.pairs.begin(), findings.pairs.end(),
+                     [](const auto& entry) { return entry.second.two_way; });
+}
+
+int exit_code(const MultiReport& report) {
+  int code = 0;
+  for (const MultiFindings& findings : report.protocols) {
+    const bool udp = findings.protocol == Protocol::udp;
+    if (!undisturbed(findings)) code |= udp ? 1 : 2;
+    if (!hairpins(findings)) code |= udp ? 4 : 8;
+  }
+  return code;
+}
+
+}  // namespace nat::check

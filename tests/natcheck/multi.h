@@ -1,0 +1,60 @@
+// The test that the paper left for the future: do several hosts behind one gateway, all at the same local
+// port, get in each other's way? KM1: together, one after the other, one leaving and coming back. KM2: each
+// to each, by hairpin.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "tests/natcheck/host.h"
+#include "tests/natcheck/options.h"
+
+namespace nat::check {
+
+// One round of observations: what the servers saw of each host that took part.
+struct Round {
+  std::string name;
+  std::map<std::size_t, std::optional<Endpoint>> endpoints;  // by host; nothing where a server did not answer
+  bool complete = true;                                      // every server answered every host
+  bool consistent = true;                                    // each host had one endpoint towards all servers
+  bool distinct = true;                                      // no two hosts had the same
+  std::optional<bool> unchanged;  // as in the round before, for those who were in both
+};
+
+struct Pair {
+  bool one_way = false;            // arrived though the receiver had not sent yet; tried where from < to
+  bool two_way = false;            // arrived after both had sent
+  std::optional<Endpoint> source;  // whom the receiver saw
+};
+
+struct MultiFindings {
+  Protocol protocol = Protocol::udp;
+  std::vector<Round> rounds;
+  std::map<std::pair<std::size_t, std::size_t>, Pair> pairs;  // (from, to)
+  unsigned strays = 0;  // messages that reached a host they were not for
+};
+
+struct MultiReport {
+  std::uint16_t port = 0;
+  std::vector<std::pair<std::string, std::string>> hosts;  // name, local address
+  std::vector<MultiFindings> protocols;
+};
+
+// Starts one agent for each host, by this very program, and runs the test. Throws SetupError.
+MultiReport run_multi(const MultiOptions& options);
+
+// KM1: every round complete, consistent, distinct and unchanged, and no strays. KM2: every pair, from both
+// sides.
+bool undisturbed(const MultiFindings& findings);
+bool hairpins(const MultiFindings& findings);
+
+// The sum of 1 (UDP) and 2 (TCP) where hosts disturb each other, 4 (UDP) and 8 (TCP) where a hairpin is
+// missing.
+int exit_code(const MultiReport& report);
+std::string table(const MultiReport& report);
+nlohmann::json json(const MultiReport& report);
+
+}  // namespace nat::check

@@ -1,0 +1,136 @@
+// How the multi-client test is shown: a line for each round, one for the hairpins, and the verdict.
+#include <algorithm>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/natcheck/multi.h"
+
+namespace nat::check {
+namespace {
+
+const char* title(const MultiFindings& findings) {
+  return findings.protocol == Protocol::udp ? "UDP" : "TCP";
+}
+
+std::string padded(std::string cell, std::size_t width) {
+  cell.resize(std::max(width, cell.size()), ' ');
+  return cell;
+}
+
+const char* yes_no(bool value) { return value ? "yes" : "NO"; }
+
+struct Count {
+  std::size_t pairs = 0, one_way = 0, upward = 0, two_way = 0;
+};
+
+Count count(const MultiFindings& findings) {
+  Count all;
+  for (const auto& [direction, pair] : findings.pairs) {
+    ++all.pairs;
+    if (pair.two_way) ++all.two_way;
+    if (direction.first > direction.second) continue;
+    ++all.upward;
+    if (pair.one_way) ++all.one_way;
+  }
+  return all;
+}
+
+// Whether every source was an external address of its sender; unknown if nothing arrived.
+std::optional<bool> external_sources(const MultiFindings& findings) {
+  std::optional<bool> external;
+  for (const auto& [direction, pair] : findings.pairs) {
+    if (!pair.source) continue;
+    const auto sender = findings.rounds.front().endpoints.find(direction.first);
+    const bool same = sender != findings.rounds.front().endpoints.end() && sender->second &&
+                      sender->second->address == pair.source->address;
+    external = external.value_or(true) && same;
+  }
+  return external;
+}
+
+void write(std::ostream& text, const MultiFindings& findings) {
+  constexpr std::size_t kName = 20, kColumn = 13;
+  text << padded(title(findings), kName) << padded("complete", kColumn) << padded("consistent", kColumn)
+       << padded("distinct", kColumn) << "unchanged\n";
+  for (const Round& round : findings.rounds) {
+    text << padded(round.name, kName) << padded(yes_no(round.complete), kColumn)
+         << padded(yes_no(round.consistent), kColumn) << padded(yes_no(round.distinct), kColumn)
+         << (round.unchanged ? yes_no(*round.unchanged) : "-") << "\n";
+  }
+  const Count counted = count(findings);
+  text << padded("hairpins", kName) << "one-way " << counted.one_way << " of " << counted.upward
+       << ", two-way " << counted.two_way << " of " << counted.pairs;
+  if (const auto external = external_sources(findings))
+    text << ", sources " << (*external ? "external" : "INTERNAL");
+  text << "\n" << padded("strays", kName) << findings.strays << "\n\n";
+}
+
+nlohmann::json or_null(const std::optional<Endpoint>& endpoint) {
+  return endpoint ? nlohmann::json(endpoint->to_string()) : nlohmann::json();
+}
+
+nlohmann::json json(const Round& round) {
+  nlohmann::json endpoints = nlohmann::json::object();
+  for (const auto& [host, endpoint] : round.endpoints)
+    endpoints[std::to_string(host + 1)] = or_null(endpoint);
+  return {{"name", round.name},
+          {"endpoints", endpoints},
+          {"complete", round.complete},
+          {"consistent", round.consistent},
+          {"distinct", round.distinct},
+          {"unchanged", round.unchanged ? nlohmann::json(*round.unchanged) : nlohmann::json()}};
+}
+
+nlohmann::json json(const MultiFindings& findings) {
+  nlohmann::json rounds = nlohmann::json::array(), pairs = nlohmann::json::array();
+  for (const Round& round : findings.rounds) rounds.push_back(json(round));
+  for (const auto& [direction, pair] : findings.pairs) {
+    pairs.push_back(
+        {{"from", direction.first + 1},
+         {"to", direction.second + 1},
+         {"one_way", direction.first < direction.second ? nlohmann::json(pair.one_way) : nlohmann::json()},
+         {"two_way", pair.two_way},
+         {"source", or_null(pair.source)}});
+  }
+  const auto external = external_sources(findings);
+  return {{"rounds", rounds},
+          {"hairpins", pairs},
+          {"external_sources", external ? nlohmann::json(*external) : nlohmann::json()},
+          {"strays", findings.strays},
+          {"undisturbed", undisturbed(findings)},
+          {"hairpins_work", hairpins(findings)}};
+}
+
+}  // namespace
+
+std::string table(const MultiReport& report) {
+  std::ostringstream text;
+  text << report.hosts.size() << " hosts at local port " << report.port << ":";
+  for (std::size_t i = 0; i < report.hosts.size(); ++i) text << (i ? ", " : " ") << report.hosts[i].second;
+  text << "\n\n";
+  for (const MultiFindings& findings : report.protocols) write(text, findings);
+  text << "several hosts:";
+  const char* separator = " ";
+  for (const MultiFindings& findings : report.protocols) {
+    text << separator << title(findings) << (undisturbed(findings) ? " undisturbed" : " DISTURBED")
+         << ", hairpins " << (hairpins(findings) ? "yes" : "no");
+    separator = "; ";
+  }
+  text << "\n";
+  return text.str();
+}
+
+nlohmann::json json(const MultiReport& report) {
+  nlohmann::json object = {{"version", 1}, {"port", report.port}, {"exit", exit_code(report)}};
+  object["hosts"] = nlohmann::json::array();
+  for (std::size_t i = 0; i < report.hosts.size(); ++i) {
+    object["hosts"].push_back(
+        {{"number", i + 1}, {"command", report.hosts[i].first}, {"local", report.hosts[i].second}});
+  }
+  for (const MultiFindings& findings : report.protocols)
+    object[to_string(findings.protocol)] = json(findings);
+  return object;
+}
+
+}  // namespace nat::check
