@@ -201,10 +201,14 @@ void Daemon::serve() {
   });
   expiry.at(Gateway::now() + kLongestWait);
 
-  Timer settle(loop_, [&] { guarded("reading the interfaces", [&] { refresh_links(); }); });
+  bool settling = false;
+  Timer settle(loop_, [&] {
+    settling = false;
+    guarded("reading the interfaces", [&] { refresh_links(); });
+  });
   loop_.watch(monitor_->fd(), EPOLLIN, [&](std::uint32_t) {
     monitor_->drain();
-    settle.at(Gateway::now() + kSettle);
+    if (!std::exchange(settling, true)) settle.at(Gateway::now() + kSettle);
   });
 
   Timer second(loop_, [&] { every_second(); });

@@ -21,7 +21,6 @@ class LinkMonitor {
   // valid on the link or the host only (ip-address(8), `scope`) are left out. Throws std::runtime_error when
   // the kernel does not answer.
   Links read();
-  void set_extra(std::vector<Address> extra) { extra_ = std::move(extra); }
 
   // Readable when a link or an address changed.
   int fd() const { return watcher_.get(); }
