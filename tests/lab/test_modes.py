@@ -61,6 +61,16 @@ def test_coturn_and_natcheck_find_what_was_set(lab, natd, stun_server, check, ma
         assert {what: report[protocol][what] for what in expected} == expected, protocol
 
 
+def test_several_hosts_on_one_port_do_not_disturb_each_other(lab, natd, check):
+    """KM1, KM2: together, staggered, leaving and returning; and hairpins between every pair meanwhile."""
+    found = natcheck.several([lab.in1, lab.in2, lab.in3], check)
+    for protocol in ("udp", "tcp"):
+        part = found[protocol]
+        assert part["undisturbed"] and part["hairpins_work"] and part["external_sources"], part
+        assert part["strays"] == 0
+    assert found["exit"] == 0
+
+
 def test_coturn_finds_hairpinning(lab, natd, stun_server):
     assert stun.discover(lab.in2, stun_server, "hairpin") == {"hairpin": True}
 

@@ -7,7 +7,7 @@ import subprocess
 from . import topology
 from .gateway import binary
 
-VERDICTS = 3  # exit codes up to this are verdicts: the sum of 1 (UDP) and 2 (TCP) for what cannot be punched
+VERDICTS = 15  # exit codes up to this are verdicts, a bit for each thing that is not as it should be
 
 
 @contextlib.contextmanager
@@ -24,21 +24,26 @@ def servers(lab):
             server.end()
 
 
-def _run(host, arguments, timeout):
-    argv = host.argv(str(binary("natcheck")), *arguments)
+def _report(argv, timeout):
+    """Runs natcheck to its end and returns its JSON."""
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
-    if not done.stdout or done.returncode > VERDICTS or done.returncode < 0:
-        raise AssertionError(f"natcheck {' '.join(arguments)}: exit {done.returncode}: {done.stderr}{done.stdout}")
-    return done
-
-
-def report(host, addresses, *options, timeout=90):
-    """The JSON of one client run."""
-    done = _run(host, ["client", "--servers", addresses, "--json", *options], timeout)
+    if not done.stdout or done.returncode not in range(VERDICTS + 1):
+        raise AssertionError(f"{' '.join(argv)}: exit {done.returncode}: {done.stderr}{done.stdout}")
     found = json.loads(done.stdout)
     if found["exit"] != done.returncode:
         raise AssertionError(f"natcheck exits with {done.returncode} and reports {found['exit']}")
     return found
+
+
+def report(host, addresses, *options, timeout=90):
+    """What one client finds out."""
+    return _report(host.argv(str(binary("natcheck")), "client", "--servers", addresses, "--json", *options), timeout)
+
+
+def several(hosts, addresses, *options, timeout=120):
+    """What `natcheck multi` finds: hosts inside that use one local port at once and then meet each other."""
+    prefixes = [word for host in hosts for word in ("--host", f"ip netns exec {host.name}")]
+    return _report([str(binary("natcheck")), "multi", "--servers", addresses, *prefixes, "--json", *options], timeout)
 
 
 def verdict(found, protocol):
