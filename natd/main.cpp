@@ -35,10 +35,12 @@ int clean_up() {
     std::puts("natd: there is nothing to clean up in this network namespace");
     return 0;
   }
+  for (const std::string& step : journal.pending()) std::printf("natd: %s\n", step.c_str());
   const auto failures = journal.undo_all();
-  for (const std::string& change : journal.changes()) std::printf("natd: undone: %s\n", change.c_str());
   for (const std::string& failure : failures) log_error(failure);
-  return failures.empty() ? 0 : 1;
+  if (!failures.empty()) return 1;
+  std::puts("natd: cleaned up what an earlier natd had left");
+  return 0;
 }
 
 int run_replay(const CommandLine& line) {
