@@ -13,8 +13,9 @@ namespace nat {
 
 struct HostRecord {
   Address address;
-  std::uint32_t mappings;
+  std::uint32_t mappings;  // live ones
   std::uint32_t sessions;
+  std::uint32_t records;  // of mappings, live or ended: the host stays as long as one refers to it
   // Token bucket of new mappings: tokens are tenths, one second's worth deep.
   std::uint32_t tokens;
   Tick refilled;
@@ -33,7 +34,7 @@ class HostTable {
   std::uint32_t insert(Address address) {
     const std::uint32_t number = hosts_.take();
     if (number == kNone) return kNone;
-    hosts_[number] = {address, 0, 0, 0, 0};
+    hosts_[number] = {address, 0, 0, 0, 0, 0};
     index_.insert(hash(address), number);
     return number;
   }

@@ -172,6 +172,7 @@ std::uint32_t Tables::add_mapping(Mapping mapping) {
   mapping.answered = mapping.unanswered = mapping.remembered = SessionList{};
   const std::uint32_t number = mappings_.insert(mapping);
   ++hosts_[mapping.host].mappings;
+  ++hosts_[mapping.host].records;
   ++live_mappings_;
   ++counters_.mappings_created;
   return number;
@@ -194,11 +195,12 @@ void Tables::end_mapping(std::uint32_t mapping, RemovalCause cause) {
   // A flush must take effect on open sessions at once; sessions that have run out can wait for expire().
   while (m.answered.head != kNone) forget(m.answered.head);
   --hosts_[m.host].mappings;
+  ++hosts_[m.host].ended;
   ended_.push_back(mapping);
 }
 
 void Tables::release_host(std::uint32_t host) {
-  if (hosts_[host].mappings == 0 && hosts_[host].sessions == 0) hosts_.erase(host);
+  if (hosts_[host].records == 0) hosts_.erase(host);
 }
 
 // Forgets what ended mappings left. False when the budget ran out first.
@@ -213,6 +215,8 @@ bool Tables::clear_ended(unsigned& budget) {
         forget(list->head);
       }
     }
+    --hosts_[m.host].records;
+    --hosts_[m.host].ended;
     release_host(m.host);
     mappings_.give_back(mapping);
     ended_.pop_back();
