@@ -195,7 +195,6 @@ void Tables::end_mapping(std::uint32_t mapping, RemovalCause cause) {
   // A flush must take effect on open sessions at once; sessions that have run out can wait for expire().
   while (m.answered.head != kNone) forget(m.answered.head);
   --hosts_[m.host].mappings;
-  ++hosts_[m.host].ended;
   ended_.push_back(mapping);
 }
 
@@ -216,7 +215,6 @@ bool Tables::clear_ended(unsigned& budget) {
       }
     }
     --hosts_[m.host].records;
-    --hosts_[m.host].ended;
     release_host(m.host);
     mappings_.give_back(mapping);
     ended_.pop_back();
