@@ -83,7 +83,10 @@ Explanation Engine::Pipeline::explain(const Probe& probe, TimePoint now) {
   flow.source = probe.source;
   flow.destination = probe.destination;
   flow.tcp_flags = probe.tcp_flags;
-  flow.echo_reply = probe.protocol == Protocol::icmp && probe.in == Realm::external;
+  if (flow.protocol == Protocol::icmp) {
+    flow.echo_reply = probe.in == Realm::external;
+    (probe.in == Realm::internal ? flow.destination : flow.source).port = 0;
+  }
   explanation.steps.push_back({"parse", "ok",
                                probe.in == Realm::external ? "inbound, arrived from the external side"
                                                            : "outbound, arrived from the internal side"});

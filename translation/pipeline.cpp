@@ -33,15 +33,21 @@ Reason stray(const Flow& flow) {
 
 Verdict refuse(Reason reason) { return {.reason = reason}; }
 
+// One end of a quoted packet as sessions know it when it is the remote.
+Endpoint remote_of(const Quote& quote, Endpoint end) { return quote.query ? Endpoint{end.address, 0} : end; }
+
 }  // namespace
 
-Flow flow_of(const PacketView& view) {
+Flow flow_of(const PacketView& view, Realm in) {
   Flow flow;
   flow.protocol = view.protocol();
   flow.source = view.source();
   flow.destination = view.destination();
   if (flow.protocol == Protocol::tcp) flow.tcp_flags = view.tcp_flags();
-  flow.echo_reply = flow.protocol == Protocol::icmp && view.icmp_type() == icmp::kEchoReply;
+  if (flow.protocol == Protocol::icmp) {
+    flow.echo_reply = view.icmp_type() == icmp::kEchoReply;
+    (in == Realm::internal ? flow.destination : flow.source).port = 0;
+  }
   return flow;
 }
 
@@ -111,7 +117,7 @@ Verdict Engine::Pipeline::run_fragment(const PacketView& view, const Packet& pac
 // --- Outbound: from an internal host to a remote.
 
 Verdict Engine::Pipeline::outbound(const PacketView& view, const Packet& packet) {
-  const Flow flow = flow_of(view);
+  const Flow flow = flow_of(view, Realm::internal);
   SessionTable& sessions = tables_.sessions();
   std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
   if (number == kNone || !sessions[number].answered || !sessions[number].live ||
@@ -208,10 +214,10 @@ std::uint32_t Engine::Pipeline::commit_outbound(Decision& decision, const Flow& 
 // --- Inbound: from a remote to one of our external endpoints.
 
 Verdict Engine::Pipeline::inbound(const PacketView& view, const Packet& packet) {
-  const Flow flow = flow_of(view);
+  const Flow flow = flow_of(view, Realm::external);
   SessionTable& sessions = tables_.sessions();
   std::uint32_t number = sessions.find_inbound({flow.protocol, flow.destination, flow.source});
-  if (number == kNone || !sessions[number].answered || !sessions[number].live ||
+  if (number == kNone || flow.echo_request() || !sessions[number].answered || !sessions[number].live ||
       tables_.expired(sessions[number])) {
     tidy_inbound(flow);
     Decision decision = decide_inbound(flow, false);
@@ -228,8 +234,10 @@ Decision Engine::Pipeline::decide_inbound(const Flow& flow, bool hairpinned) con
   using Kind = Decision::Kind;
   const SessionTable& sessions = tables_.sessions();
   const Endpoint remote = flow.source;
+  // An echo request from outside is for the gateway, even if its identifier is that of a ping from inside.
+  const bool request = flow.echo_request();
   const std::uint32_t number = sessions.find_inbound({flow.protocol, flow.destination, remote});
-  if (number != kNone && tables_.alive(sessions[number].mapping)) {
+  if (number != kNone && !request && tables_.alive(sessions[number].mapping)) {
     const Session& s = sessions[number];
     if (s.live && !tables_.expired(s)) {
       const auto refusal = s.answered ? std::nullopt : filter_refusal(s.mapping, remote, hairpinned);
@@ -237,11 +245,14 @@ Decision Engine::Pipeline::decide_inbound(const Flow& flow, bool hairpinned) con
       return {.kind = Kind::session, .session = number, .mapping = s.mapping};
     }
     // Contacted before, so every filter lets it in; a TCP session needs a SYN to begin again.
-    if (s.remembered && flow.may_open() && flow.protocol != Protocol::icmp) {
+    if (s.remembered && (flow.protocol != Protocol::tcp || flow.may_open())) {
+      if (flow.protocol == Protocol::tcp) {
+        const auto refusal = tables_.session_refusal(s.internal_address, s.mapping, Direction::inbound);
+        if (refusal) return {.session = number, .mapping = s.mapping, .reason = *refusal};
+      }
       return {.kind = Kind::recall, .session = number, .mapping = s.mapping};
     }
   }
-  const bool request = flow.protocol == Protocol::icmp && !flow.echo_reply;
   if (!hairpinned && (flow.protocol != Protocol::icmp || request) &&
       serves(flow.protocol, flow.destination, remote)) {
     return {.kind = Kind::gateway};
@@ -301,8 +312,8 @@ std::uint32_t Engine::Pipeline::commit_inbound(Decision& decision, const Flow& f
     case Kind::session:
       return decision.session;
     case Kind::recall:
-      // Nothing but a packet from inside brings a UDP session back to life (RFC 4787 REQ-6); it passes all
-      // the same.
+      // Nothing but a packet from inside brings a UDP or ICMP session back to life (RFC 4787 REQ-6); it
+      // passes all the same.
       if (flow.protocol != Protocol::tcp) return decision.session;
       [[fallthrough]];
     case Kind::open:
@@ -320,7 +331,7 @@ std::uint32_t Engine::Pipeline::commit_inbound(Decision& decision, const Flow& f
 // is the other host's external endpoint.
 
 Verdict Engine::Pipeline::hairpin(const PacketView& view, const Packet& packet) {
-  const Flow flow = flow_of(view);
+  const Flow flow = flow_of(view, Realm::internal);
   tidy_outbound(flow);
   Decision out = decide_outbound(flow);
   if (out.kind != Decision::Kind::session) {
@@ -365,7 +376,8 @@ Verdict Engine::Pipeline::error_inbound(const PacketView& view) {
 // destination become internal.
 bool Engine::Pipeline::error_quote_inbound(const PacketView& view, Quote& quote) {
   const SessionTable& sessions = tables_.sessions();
-  const std::uint32_t number = sessions.find_inbound({quote.protocol, quote.source, quote.destination});
+  const std::uint32_t number =
+      sessions.find_inbound({quote.protocol, quote.source, remote_of(quote, quote.destination)});
   if (number == kNone || !sessions[number].live || tables_.expired(sessions[number])) return false;
   rewrite_quote_source(view, quote, sessions[number].internal());
   rewrite_destination_address(view, sessions[number].internal_address);
@@ -378,7 +390,8 @@ Verdict Engine::Pipeline::error_outbound(const PacketView& view) {
   Quote quote;
   if (const auto reason = view.quote(quote)) return refuse(*reason);
   const SessionTable& sessions = tables_.sessions();
-  const std::uint32_t number = sessions.find_outbound({quote.protocol, quote.destination, quote.source});
+  const std::uint32_t number =
+      sessions.find_outbound({quote.protocol, quote.destination, remote_of(quote, quote.source)});
   if (number == kNone || !sessions[number].live || tables_.expired(sessions[number])) {
     return refuse(Reason::icmp_no_session);
   }
@@ -492,7 +505,7 @@ void Engine::Pipeline::answer_refusal(Verdict& verdict, const PacketView& view, 
 void Engine::Pipeline::prefetch(const Packet& packet, Realm in) const {
   PacketView view;
   if (PacketView::parse(packet.octets, view) || !view.translatable() || view.icmp_error()) return;
-  const Flow flow = flow_of(view);
+  const Flow flow = flow_of(view, in);
   if (in == Realm::internal) {
     tables_.sessions().prefetch_outbound({flow.protocol, flow.source, flow.destination});
   } else {

@@ -13,13 +13,15 @@
 
 namespace nat {
 
-// A packet as far as the tables are concerned.
+// A packet as far as the tables are concerned. The identifier of an ICMP echo belongs to the host that asks:
+// the remote has no port then, on whichever side of the packet it stands.
 struct Flow {
   Protocol protocol = Protocol::udp;
   Endpoint source, destination;
   std::uint8_t tcp_flags = 0;
   bool echo_reply = false;
 
+  bool echo_request() const { return protocol == Protocol::icmp && !echo_reply; }
   // Whether a packet without a session may make one.
   bool may_open() const { return protocol == Protocol::tcp ? bare_syn(tcp_flags) : !echo_reply; }
 };
@@ -98,6 +100,6 @@ class Engine::Pipeline {
   std::vector<std::uint8_t> reply_;
 };
 
-Flow flow_of(const PacketView& view);
+Flow flow_of(const PacketView& view, Realm in);
 
 }  // namespace nat
