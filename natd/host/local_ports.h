@@ -1,13 +1,14 @@
-// The sockets of the gateway itself: its ssh server, its resolver, its own clients. natd must neither take their
-// packets nor give their ports to a mapping, so it asks the kernel (sock_diag(7)) which there are.
+// The sockets of the gateway itself: its ssh server, its resolver, its own clients. natd must neither take
+// their packets nor give their ports to a mapping, so it asks the kernel (sock_diag(7)) which there are.
 //
-// refresh() reads all of them now and then; serves() looks up the one that a single packet is about, for sockets
-// that came after the last refresh().
+// refresh() reads all of them now and then; serves() looks up the one that a single packet is about, for
+// sockets that came after the last refresh().
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cstdint>
 #include <mutex>
+#include <vector>
 
 #include "natd/event_loop.h"
 #include "natd/io/backend.h"
@@ -16,30 +17,30 @@
 
 namespace nat {
 
-// One socket as the kernel reports it, and what counts of it. IPv6 sockets are here because they take IPv4 packets
-// as well unless they say otherwise (RFC 3493 section 5.3).
+// Where a socket is bound, as the kernel reports it. IPv6 sockets count as well, because they take IPv4
+// packets unless they say otherwise (RFC 3493 section 5.3).
 struct BoundSocket {
   bool ipv6 = false;
   bool ipv6_only = false;
-  std::uint32_t address[4] = {};  // as on the wire; an IPv4 address is address[0]
+  std::array<std::uint32_t, 4> address{};  // words in network order; an IPv4 address is the first
   std::uint16_t port = 0;
 
-  // Whether an IPv4 packet from another host could reach it.
-  bool reachable() const;
+  // Whether an IPv4 packet to one of these addresses of the gateway could reach it.
+  bool reachable(const std::vector<Address>& addresses) const;
 };
 
 class LocalSockets : public Host {
  public:
-  // Throws std::runtime_error when the kernel does not answer sock_diag requests.
+  // Throws std::system_error when the kernel has no sock_diag.
   LocalSockets();
-  ~LocalSockets() override;
 
-  // Reads all TCP and UDP sockets of this network namespace. Sockets that packets from outside cannot reach (bound
-  // to 127.0.0.0/8, IPv6 only) are left out. From one thread; throws std::runtime_error.
-  LocalPorts refresh();
+  // Reads all TCP and UDP sockets of this network namespace; those bound to no address or to one of
+  // `external` count, those of the loopback or the internal side do not. From one thread; throws
+  // std::system_error.
+  LocalPorts refresh(const std::vector<Address>& external);
 
-  // Any thread. Asks the kernel at most kLookupsPerSecond times a second, then answers from the last refresh().
-  // Every echo and ICMP message is for the gateway that no mapping claims.
+  // Any thread. Asks the kernel at most kLookupsPerSecond times a second, beyond that answers from the last
+  // refresh(). ICMP that no mapping claims is for the gateway.
   bool serves(Protocol protocol, Endpoint local, Endpoint remote) override;
   // Any thread; from the last refresh().
   bool in_use(Protocol protocol, std::uint16_t port) override;
@@ -51,10 +52,10 @@ class LocalSockets : public Host {
 
   Descriptor dump_socket_;
   Descriptor lookup_socket_;
-  std::mutex mutex_;  // guards all below and lookup_socket_
+  std::mutex mutex_;  // guards what follows, and lookup_socket_
   LocalPorts ports_;
   std::uint32_t sequence_ = 0;
-  std::int64_t second_ = 0;
+  TimePoint second_{};
   unsigned lookups_ = 0;
 };
 

@@ -1,0 +1,55 @@
+// The four places where a packet stops for natd, and how the engine's verdict reads in each: pure, so that it
+// is tested without a kernel.
+//
+//   inbound   before routing, from the external interface: the destination changes
+//   hairpin   before routing, from the internal interface to one of our external addresses: the destination
+//   changes;
+//             the source address is put back, and the rules set it after routing, so that routing meets an
+//             internal source on the internal interface as it should
+//   outbound  after routing, from the internal interface to the external one: the source changes
+//   own       ICMP that the gateway made itself, on its way to the external interface
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "natd/io/backend.h"
+#include "natd/io/nfqueue/queue.h"
+#include "translation/engine.h"
+
+namespace nat {
+
+enum class Passage : std::uint8_t { inbound, hairpin, outbound, own };
+
+// Nothing for a packet from an interface that is neither ours: it is dropped.
+std::optional<Passage> passage_of(const QueuedPacket& packet, const Links& links);
+
+constexpr Realm realm_of(Passage passage) {
+  return passage == Passage::inbound ? Realm::external : Realm::internal;
+}
+
+// What the kernel is told. `octets` are the packet's after the engine had it, `mark` the mark it came with;
+// the verdict must not be `hold`.
+QueueVerdict settle(Passage passage, const Verdict& verdict, std::span<std::uint8_t> octets,
+                    std::uint32_t mark, const Links& links);
+
+// Where a held packet waits, as one number for Packet::token.
+struct HeldPacket {
+  std::uint32_t id = 0;
+  std::uint8_t queue = 0;  // index among the backend's queues
+  Passage passage = Passage::inbound;
+  std::uint16_t operator_mark = 0;  // the lower half of its mark
+
+  std::uint64_t token() const {
+    return std::uint64_t{id} | std::uint64_t{queue} << 32 |
+           std::uint64_t{static_cast<std::uint8_t>(passage)} << 40 | std::uint64_t{operator_mark} << 48;
+  }
+  static HeldPacket of(std::uint64_t token) {
+    return {static_cast<std::uint32_t>(token), static_cast<std::uint8_t>(token >> 32),
+            static_cast<Passage>(static_cast<std::uint8_t>(token >> 40)),
+            static_cast<std::uint16_t>(token >> 48)};
+  }
+};
+
+}  // namespace nat

@@ -1,0 +1,92 @@
+#include "natd/io/nfqueue/worker.h"
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "translation/net/wire.h"
+
+namespace nat {
+
+Worker::Worker(std::uint8_t index, Queue& queue, Gateway& gateway, Backend& backend, const SharedLinks& links,
+               int answers)
+    : index_(index),
+      queue_(queue),
+      gateway_(gateway),
+      backend_(backend),
+      links_(links),
+      answers_(answers),
+      stop_(eventfd(0, EFD_CLOEXEC)) {
+  if (stop_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  thread_ = std::thread([this] { run(); });
+}
+
+Worker::~Worker() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(stop_.get(), &one, sizeof one);
+  thread_.join();
+}
+
+void Worker::run() {
+  std::array<pollfd, 2> waiting = {{{queue_.descriptor(), POLLIN, 0}, {stop_.get(), POLLIN, 0}}};
+  while (poll(waiting.data(), waiting.size(), -1) >= 0 || errno == EINTR) {
+    if (waiting[1].revents != 0) return;
+    // A full batch means that more may wait, but a stop must not wait behind a flood.
+    const auto batch = queue_.receive();
+    if (batch.empty()) continue;
+    translate(batch);
+    queue_.flush();
+  }
+}
+
+void Worker::translate(std::span<const QueuedPacket> batch) {
+  const std::shared_ptr<const Links> links = links_.load(std::memory_order_acquire);
+  std::array<Packet, Queue::kBatch> packets;
+  std::array<Passage, Queue::kBatch> passages{};
+  std::array<bool, Queue::kBatch> known{};
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const std::optional<Passage> passage = passage_of(batch[i], *links);
+    known[i] = passage.has_value();
+    if (!passage) continue;
+    passages[i] = *passage;
+    const HeldPacket held{batch[i].id, index_, *passage, static_cast<std::uint16_t>(batch[i].mark)};
+    packets[i] = {batch[i].octets, ChecksumState::complete, *passage == Passage::own, held.token()};
+  }
+
+  const auto engine = gateway_.engine();
+  const TimePoint now = Gateway::now();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (known[i]) engine->prefetch(packets[i], realm_of(passages[i]));
+  }
+  Released released;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!known[i]) {
+      queue_.decide(i, QueueVerdict{});
+      continue;
+    }
+    const Verdict verdict = engine->translate(packets[i], realm_of(passages[i]), now);
+    if (!verdict.reply.empty()) answer(verdict.reply);
+    if (verdict.action() != Action::hold) {
+      queue_.decide(i, settle(passages[i], verdict, batch[i].octets, batch[i].mark, *links));
+    }
+    while (engine->take_released(released)) backend_.release(released);
+  }
+}
+
+// An error that cannot be sent is one that is lost: ICMP promises nothing.
+void Worker::answer(std::span<const std::uint8_t> octets) const {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(load32(&octets[ip::kDestination]));
+  sendto(answers_, octets.data(), octets.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to),
+         sizeof to);
+}
+
+}  // namespace nat

@@ -1,0 +1,44 @@
+// One thread with one queue: reads a batch, takes the engine once for all of it, and sends the verdicts back.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "natd/event_loop.h"
+#include "natd/gateway.h"
+#include "natd/io/backend.h"
+#include "natd/io/nfqueue/passage.h"
+#include "natd/io/nfqueue/queue.h"
+
+namespace nat {
+
+// The links as the main thread last saw them; threads take the whole value, never a part of it.
+using SharedLinks = std::atomic<std::shared_ptr<const Links>>;
+
+class Worker {
+ public:
+  // `backend` finishes held packets (Backend::release), `answers` is a raw socket for ICMP errors. All
+  // references outlive the worker. The thread runs until the worker is destroyed.
+  Worker(std::uint8_t index, Queue& queue, Gateway& gateway, Backend& backend, const SharedLinks& links,
+         int answers);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+ private:
+  void run();
+  void translate(std::span<const QueuedPacket> batch);
+  void answer(std::span<const std::uint8_t> octets) const;
+
+  const std::uint8_t index_;
+  Queue& queue_;
+  Gateway& gateway_;
+  Backend& backend_;
+  const SharedLinks& links_;
+  const int answers_;
+  Descriptor stop_;
+  std::thread thread_;
+};
+
+}  // namespace nat
