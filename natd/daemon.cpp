@@ -49,7 +49,7 @@ std::string kept(const ApplyReport& report) {
 
 std::string describe(const Change& change) {
   const auto shown = [](const std::string& value) { return value.empty() ? "none" : value; };
-  return change.key + ": " + shown(change.old_value) + " -> " + shown(change.new_value);
+  return change.key + " " + shown(change.old_value) + " -> " + shown(change.new_value);
 }
 
 // What a handler of the loop could not do is for the operator to know; it does not end the daemon.
@@ -112,6 +112,7 @@ void Daemon::set_up() {
   sockets_.emplace();
   local_ports_ = sockets_->refresh(links_.external_addresses);
   gateway_.emplace(policy_for(settings_, links_), random_, &*sockets_);
+  apply_policy();  // once more, to hear which port forwards cannot be made
   start_datapath();
   control_ = std::make_unique<ControlServer>(*this, settings_.control_path, settings_.control_group);
   control_->start();
