@@ -13,7 +13,9 @@ Verdict Engine::translate(const Packet& packet, Realm in, TimePoint now) {
   return pipeline_->translate(packet, in, now);
 }
 
-void Engine::prefetch(const Packet& packet, Realm in) const { pipeline_->prefetch(packet, in); }
+void Engine::prefetch(std::span<const Packet> packets, std::span<const Realm> in) const {
+  pipeline_->prefetch(packets, in);
+}
 
 bool Engine::take_released(Released& released) { return pipeline_->take_released(released); }
 

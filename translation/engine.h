@@ -82,8 +82,9 @@ class Engine {
   // --- Datapath. No exception, no allocation when the session exists.
 
   Verdict translate(const Packet& packet, Realm in, TimePoint now);
-  // Hints that this packet will be translated soon, so that its session is in the cache by then.
-  void prefetch(const Packet& packet, Realm in) const;
+  // Hints that these packets, each from the side named beside it, will be translated next, so that their
+  // sessions are in the cache by then. Worth it from two packets on.
+  void prefetch(std::span<const Packet> packets, std::span<const Realm> in) const;
   // Next held packet that was let go by the last call of translate() or expire(); false when there is none
   // left.
   bool take_released(Released& released);

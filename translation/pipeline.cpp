@@ -1,5 +1,8 @@
 #include "translation/pipeline.h"
 
+#include <algorithm>
+#include <array>
+
 #include "filtering/filter.h"
 #include "translation/net/checksum.h"
 #include "translation/rewrite.h"
@@ -502,14 +505,27 @@ void Engine::Pipeline::answer_refusal(Verdict& verdict, const PacketView& view, 
       make_icmp_error(reply_, view, policy.internal_address, icmp::kUnreachable, icmp::kHostUnreachable);
 }
 
-void Engine::Pipeline::prefetch(const Packet& packet, Realm in) const {
-  PacketView view;
-  if (PacketView::parse(packet.octets, view) || !view.translatable() || view.icmp_error()) return;
-  const Flow flow = flow_of(view, in);
-  if (in == Realm::internal) {
-    tables_.sessions().prefetch_outbound({flow.protocol, flow.source, flow.destination});
-  } else {
-    tables_.sessions().prefetch_inbound({flow.protocol, flow.destination, flow.source});
+void Engine::Pipeline::prefetch(std::span<const Packet> packets, std::span<const Realm> in) const {
+  constexpr std::size_t kStride = 32;
+  struct Hint {
+    std::uint64_t hash;
+    Direction direction;
+  };
+  const SessionTable& sessions = tables_.sessions();
+  for (std::size_t begin = 0; begin < packets.size(); begin += kStride) {
+    std::array<Hint, kStride> hints;
+    std::size_t count = 0;
+    for (std::size_t i = begin; i < std::min(begin + kStride, packets.size()); ++i) {
+      PacketView view;
+      if (PacketView::parse(packets[i].octets, view) || !view.translatable() || view.icmp_error()) continue;
+      const Flow flow = flow_of(view, in[i]);
+      const bool outbound = in[i] == Realm::internal;
+      const Direction direction = outbound ? Direction::outbound : Direction::inbound;
+      const SessionKey key{flow.protocol, outbound ? flow.source : flow.destination,
+                           outbound ? flow.destination : flow.source};
+      hints[count++] = {sessions.prefetch_index(key, direction), direction};
+    }
+    for (std::size_t i = 0; i < count; ++i) sessions.prefetch_session(hints[i].hash, hints[i].direction);
   }
 }
 

@@ -50,7 +50,7 @@ class Engine::Pipeline {
         identifications_(random, {random.next(), random.next()}) {}
 
   Verdict translate(const Packet& packet, Realm in, TimePoint now);
-  void prefetch(const Packet& packet, Realm in) const;
+  void prefetch(std::span<const Packet> packets, std::span<const Realm> in) const;
   bool take_released(Released& released);
   TimePoint expire(TimePoint now, unsigned budget);
   Explanation explain(const Probe& probe, TimePoint now);

@@ -75,8 +75,18 @@ class SessionTable {
              s.protocol == key.protocol;
     });
   }
-  void prefetch_outbound(const SessionKey& key) const { by_internal_.prefetch(hash(key)); }
-  void prefetch_inbound(const SessionKey& key) const { by_external_.prefetch(hash(key)); }
+
+  // Brings what a look-up needs into the cache, in two steps: the index first, then, some packets later, the
+  // record. The hash returned by the first step is the second's argument.
+  std::uint64_t prefetch_index(const SessionKey& key, Direction direction) const {
+    const std::uint64_t hashed = hash(key);
+    index(direction).prefetch(hashed);
+    return hashed;
+  }
+  void prefetch_session(std::uint64_t hashed, Direction direction) const {
+    const std::uint32_t number = index(direction).guess(hashed);
+    if (number != kNone) __builtin_prefetch(&sessions_[number], 1);
+  }
 
   // kNone when the table is full. The endpoints of `session` must be set; it is found from both sides
   // afterwards.
@@ -95,6 +105,9 @@ class SessionTable {
   std::uint32_t high_water() const { return sessions_.high_water(); }
 
  private:
+  const HashIndex& index(Direction direction) const {
+    return direction == Direction::outbound ? by_internal_ : by_external_;
+  }
   std::uint64_t hash(const SessionKey& key) const {
     return siphash13(secret_, std::uint64_t{key.own.address.value()} << 32 | key.remote.address.value(),
                      std::uint64_t{key.own.port} << 32 | std::uint64_t{key.remote.port} << 16 |

@@ -1,6 +1,10 @@
 // Records of one type in one piece of memory, addressed by small numbers. The capacity is fixed when the slab
 // is made; pages are touched only as records come into use, so a generous capacity costs address space, not
 // memory.
+//
+// Tables of many megabytes are looked up at random, where the processor's search for the page costs more than
+// the cache miss itself; so large arrays ask for huge pages. That advice, given once when a table is made, is
+// all that the engine ever asks of the system.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +13,8 @@
 #include <new>
 #include <type_traits>
 #include <vector>
+
+#include <sys/mman.h>
 
 namespace nat {
 
@@ -20,17 +26,22 @@ class ZeroedArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
-  explicit ZeroedArray(std::size_t count) : memory_(std::calloc(count * sizeof(T) + kLine, 1)) {
+  explicit ZeroedArray(std::size_t count) {
+    const std::size_t size = count * sizeof(T);
+    const std::size_t boundary = size >= kHugePage ? kHugePage : kLine;
+    memory_.reset(std::calloc(size + boundary, 1));
     if (!memory_) throw std::bad_alloc();
-    // The extra line leaves room to begin on one.
     const auto address = reinterpret_cast<std::uintptr_t>(memory_.get());
-    elements_ = reinterpret_cast<T*>((address + kLine - 1) & ~(kLine - 1));
+    elements_ = reinterpret_cast<T*>((address + boundary - 1) & ~(boundary - 1));
+    // Refused advice does no harm; whole huge pages only, so that nothing beyond the array is touched.
+    if (boundary == kHugePage) ::madvise(elements_, size / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
   T& operator[](std::size_t i) { return elements_[i]; }
   const T& operator[](std::size_t i) const { return elements_[i]; }
 
  private:
   static constexpr std::uintptr_t kLine = 64;
+  static constexpr std::uintptr_t kHugePage = std::uintptr_t{2} << 20;
   struct Free {
     void operator()(void* memory) const { std::free(memory); }
   };

@@ -49,32 +49,33 @@ void Worker::run() {
 void Worker::translate(std::span<const QueuedPacket> batch) {
   const std::shared_ptr<const Links> links = links_.load(std::memory_order_acquire);
   std::array<Packet, Queue::kBatch> packets;
-  std::array<Passage, Queue::kBatch> passages{};
-  std::array<bool, Queue::kBatch> known{};
+  std::array<Realm, Queue::kBatch> realms;
+  std::array<Passage, Queue::kBatch> passages;
+  std::array<std::size_t, Queue::kBatch> places;  // in the batch
+  std::size_t count = 0;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const std::optional<Passage> passage = passage_of(batch[i], *links);
-    known[i] = passage.has_value();
-    if (!passage) continue;
-    passages[i] = *passage;
+    if (!passage) {
+      queue_.decide(i, QueueVerdict{});
+      continue;
+    }
     const HeldPacket held{batch[i].id, index_, *passage, static_cast<std::uint16_t>(batch[i].mark)};
-    packets[i] = {batch[i].octets, ChecksumState::complete, *passage == Passage::own, held.token()};
+    packets[count] = {batch[i].octets, ChecksumState::complete, *passage == Passage::own, held.token()};
+    realms[count] = realm_of(*passage);
+    passages[count] = *passage;
+    places[count++] = i;
   }
 
   const auto engine = gateway_.engine();
   const TimePoint now = Gateway::now();
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (known[i]) engine->prefetch(packets[i], realm_of(passages[i]));
-  }
+  engine->prefetch({packets.data(), count}, {realms.data(), count});
   Released released;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!known[i]) {
-      queue_.decide(i, QueueVerdict{});
-      continue;
-    }
-    const Verdict verdict = engine->translate(packets[i], realm_of(passages[i]), now);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Verdict verdict = engine->translate(packets[i], realms[i], now);
     if (!verdict.reply.empty()) answer(verdict.reply);
     if (verdict.action() != Action::hold) {
-      queue_.decide(i, settle(passages[i], verdict, batch[i].octets, batch[i].mark, *links));
+      const QueuedPacket& packet = batch[places[i]];
+      queue_.decide(places[i], settle(passages[i], verdict, packet.octets, packet.mark, *links));
     }
     while (engine->take_released(released)) backend_.release(released);
   }

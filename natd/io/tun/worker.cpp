@@ -51,6 +51,8 @@ void write_released(const TunQueues& queues, const Released& released, TunCounte
 TunWorker::TunWorker(Gateway& gateway, TunQueues queues, TunCounters& counters)
     : gateway_(gateway), queues_(queues), counters_(counters), arena_(kArena) {
   batch_.reserve(2 * kBatchPackets);
+  packets_.reserve(2 * kBatchPackets);
+  sides_.reserve(2 * kBatchPackets);
 }
 
 void TunWorker::run(int stop) {
@@ -90,8 +92,18 @@ void TunWorker::translate() {
   count(counters_.read, batch_.size());
   const auto engine = gateway_.engine();
   const TimePoint now = Gateway::now();
-  for (const Slot& slot : batch_) engine->prefetch(packet_of(slot, *engine), slot.in);
+  prefetch(*engine);
   for (std::size_t number = 0; number < batch_.size(); ++number) translate_one(*engine, number, now);
+}
+
+void TunWorker::prefetch(const Engine& engine) {
+  packets_.clear();
+  sides_.clear();
+  for (const Slot& slot : batch_) {
+    packets_.push_back(packet_of(slot, engine));
+    sides_.push_back(slot.in);
+  }
+  engine.prefetch(packets_, sides_);
 }
 
 void TunWorker::translate_one(Engine& engine, std::size_t number, TimePoint now) {
