@@ -58,6 +58,15 @@ std::optional<ControlError> put(std::optional<Value>& field, std::optional<Value
   return std::nullopt;
 }
 
+// Of the reasons, those for which packets are refused.
+std::optional<Reason> parse_drop_reason(std::string_view text) {
+  for (std::size_t r = 0; r < kReasonCount; ++r) {
+    const auto reason = static_cast<Reason>(r);
+    if (action_of(reason) == Action::drop && text == to_string(reason)) return reason;
+  }
+  return std::nullopt;
+}
+
 bool within(const std::optional<Place>& place, Endpoint endpoint) {
   return !place || place->contains(endpoint);
 }
@@ -109,11 +118,7 @@ std::optional<ControlError> Filter::set(std::string_view term, std::string_view 
   if (term == "external") return put(external, Place::parse(value), term, value);
   if (term == "remote") return put(remote, Place::parse(value), term, value);
   if (term == "origin") return put(origin, parse_name<Origin>(value, kOrigins), term, value);
-  if (term == "reason") {
-    auto parsed = parse_reason(value);
-    if (parsed && action_of(*parsed) != Action::drop) parsed.reset();
-    return put(reason, parsed, term, value);
-  }
+  if (term == "reason") return put(reason, parse_drop_reason(value), term, value);
   if (term == "state") return put(state, parse_name<SessionState>(value, kStates), term, value);
   return unknown_term(term);
 }

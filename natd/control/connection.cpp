@@ -1,0 +1,184 @@
+#include "natd/control/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "natd/control/handlers.h"
+#include "natd/control/records.h"
+
+namespace nat {
+namespace {
+
+// Until a watcher that fell behind is told how much it lost, so that it is not told with every event.
+constexpr std::size_t kCaughtUp = Connection::kMostOutput / 2;
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+}  // namespace
+
+void EventBatch::encode() {
+  const WallClock clock = WallClock::read();
+  const auto text = [](const Json& record) {
+    std::string line = to_line(record);
+    line.pop_back();
+    return line;
+  };
+  for (const MappingEvent& event : mappings) mapping_texts.push_back(text(event_record(event, clock)));
+  for (const RefusalEvent& event : refusals) refusal_texts.push_back(text(event_record(event, clock)));
+}
+
+Connection::Connection(Descriptor socket, uid_t user, Service& service)
+    : socket_(std::move(socket)),
+      user_(user),
+      service_(service),
+      output_(hello_line(service.version())),
+      moved_(Gateway::now()) {
+  send();
+}
+
+std::uint32_t Connection::wants() const {
+  if (!output_.empty() || reply_) return EPOLLOUT;
+  if (watching()) return 0;
+  return EPOLLIN;
+}
+
+void Connection::advance(std::uint32_t events) {
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0 && hung_up()) finished_ = true;
+  if (finished_) return;
+  if ((events & EPOLLIN) != 0 && wants() == EPOLLIN) receive();
+  if (output_.empty() && reply_) next_page();
+  send();
+  if (finished_ || reply_ || watching() || !output_.empty()) return;
+  if (auto line = input_.take_line()) {
+    answer(*line);
+  } else if (input_.overlong()) {
+    dismiss({"request-too-long",
+             "a request may have " + std::to_string(kLongestRequest) + " octets and ends with a newline",
+             ""});
+  } else if (last_request_) {
+    finished_ = true;
+  }
+}
+
+// The event may have been meant for an earlier owner of the descriptor's number.
+bool Connection::hung_up() const {
+  pollfd poll{socket_.get(), 0, 0};
+  return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+void Connection::receive() {
+  std::array<char, 16384> octets;
+  const std::size_t room = std::min(octets.size(), input_.room());
+  if (room == 0) return;
+  const ssize_t count = recv(socket_.get(), octets.data(), room, MSG_DONTWAIT);
+  if (count > 0) {
+    input_.add({octets.data(), static_cast<std::size_t>(count)});
+    moved_ = Gateway::now();
+  } else if (count == 0) {
+    last_request_ = true;
+  } else if (!would_block(errno)) {
+    finished_ = true;
+  }
+}
+
+void Connection::send() {
+  if (output_.empty() || finished_) return;
+  const ssize_t count = ::send(socket_.get(), output_.data(), output_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count > 0) {
+    output_.erase(0, static_cast<std::size_t>(count));
+    moved_ = Gateway::now();
+  } else if (count < 0 && !would_block(errno)) {
+    finished_ = true;
+  }
+  if (output_.empty()) output_.shrink_to_fit();
+}
+
+void Connection::answer(const std::string& line) {
+  const auto parsed = parse_request(line);
+  if (const auto* rejection = std::get_if<Rejection>(&parsed)) {
+    output_ += error_line(rejection->id, rejection->error);
+  } else {
+    start(std::get<Request>(parsed));
+  }
+  send();
+}
+
+void Connection::start(const Request& request) {
+  if (request.order == Order::watch) {
+    if (const auto error = unfit(request.order, request.filter)) {
+      output_ += error_line(request.id, *error);
+      return;
+    }
+    watch_ = Watch{request.id, request.filter, 0};
+    output_ += to_line({{"id", request.id}, {"watching", true}});
+    return;
+  }
+  try {
+    reply_ = handle(service_, request);
+  } catch (const std::exception& error) {
+    output_ += error_line(request.id, {"failed", error.what(), ""});
+  }
+}
+
+void Connection::next_page() {
+  std::string page;
+  bool more = false;
+  try {
+    more = reply_->next(page);
+  } catch (const std::exception& error) {
+    page = error_line(std::nullopt, {"failed", error.what(), ""});
+  }
+  if (!more) reply_.reset();
+  if (page.size() > kMostOutput) {
+    reply_.reset();
+    page = error_line(std::nullopt, {"too-many", "the answer is longer than natd sends in one piece", ""});
+  }
+  output_ += page;
+}
+
+void Connection::tell(const EventBatch& batch) {
+  if (!watch_ || finished_) return;
+  Watch& watch = *watch_;
+  watch.lost += batch.lost;
+  std::string items;
+  const auto add = [&](const std::string& text, std::uint64_t weight) {
+    if (output_.size() + items.size() + text.size() + 256 > kMostOutput) {
+      watch.lost += weight;
+    } else {
+      items += (items.empty() ? "" : ",") + text;
+    }
+  };
+  if (watch.lost > 0 && output_.size() < kCaughtUp) {
+    const double time = WallClock::read().seconds(Gateway::now());
+    items = Json{{"time", time}, {"event", "lost"}, {"count", std::exchange(watch.lost, 0)}}.dump();
+  }
+  for (std::size_t i = 0; i < batch.mappings.size(); ++i) {
+    if (watch.filter.matches_event(batch.mappings[i].mapping)) add(batch.mapping_texts[i], 1);
+  }
+  for (std::size_t i = 0; i < batch.refusals.size(); ++i) {
+    if (watch.filter.matches(batch.refusals[i].refusal)) {
+      add(batch.refusal_texts[i], batch.refusals[i].packets);
+    }
+  }
+  if (items.empty()) return;
+  output_ += "{\"id\":" + std::to_string(watch.id) + ",\"items\":[" + items + "]}\n";
+  send();
+}
+
+void Connection::dismiss(const ControlError& error) {
+  if (finished_) return;
+  if (output_.empty()) {
+    output_ = error_line(std::nullopt, error);
+    send();
+  }
+  finished_ = true;
+}
+
+}  // namespace nat

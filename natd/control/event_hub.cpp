@@ -1,0 +1,98 @@
+#include "natd/control/event_hub.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace nat {
+namespace {
+
+// Where a flood chooses its endpoints so that they collide, it may cost this many looks and no more.
+constexpr std::size_t kMostProbes = 16;
+
+std::size_t hash_of(const Refusal& refusal) {
+  const auto endpoint = [](Endpoint e) { return (std::uint64_t{e.address.value()} << 16) | e.port; };
+  std::uint64_t h = endpoint(refusal.source) * 0x9e3779b97f4a7c15U;
+  h = (h ^ (h >> 29) ^ endpoint(refusal.destination)) * 0xbf58476d1ce4e5b9U;
+  h ^= (h >> 32) ^ (std::uint64_t{refusal.ip_protocol} << 8) ^ static_cast<std::uint64_t>(refusal.reason);
+  return static_cast<std::size_t>(h ^ (h >> 17));
+}
+
+bool same_kind(const Refusal& a, const Refusal& b) {
+  return a.reason == b.reason && a.in == b.in && a.ip_protocol == b.ip_protocol && a.source == b.source &&
+         a.destination == b.destination;
+}
+
+}  // namespace
+
+EventHub::EventHub() : slots_(kSlots, kEmpty) {
+  mappings_.reserve(kMostMappingEvents);
+  refusals_.reserve(kMostRefusalEvents);
+}
+
+void EventHub::watch(bool on) {
+  watched_.store(on, std::memory_order_relaxed);
+  if (on) return;
+  std::vector<MappingEvent> mappings;
+  std::vector<RefusalEvent> refusals;
+  take_mappings(mappings);
+  take_refusals(refusals);
+}
+
+std::uint64_t EventHub::take_mappings(std::vector<MappingEvent>& events) {
+  events.clear();
+  events.reserve(kMostMappingEvents);
+  const std::lock_guard lock(mutex_);
+  events.swap(mappings_);
+  return std::exchange(lost_mappings_, 0);
+}
+
+std::uint64_t EventHub::take_refusals(std::vector<RefusalEvent>& events) {
+  events.clear();
+  events.reserve(kMostRefusalEvents);
+  const std::lock_guard lock(mutex_);
+  events.swap(refusals_);
+  if (!events.empty()) std::fill(slots_.begin(), slots_.end(), kEmpty);
+  return std::exchange(lost_refusals_, 0);
+}
+
+void EventHub::mapping_created(const MappingView& mapping, TimePoint now) {
+  if (!watched_.load(std::memory_order_relaxed)) return;
+  add({mapping, true, {}, now});
+}
+
+void EventHub::mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) {
+  if (!watched_.load(std::memory_order_relaxed)) return;
+  add({mapping, false, cause, now});
+}
+
+void EventHub::add(MappingEvent event) {
+  const std::lock_guard lock(mutex_);
+  if (mappings_.size() < kMostMappingEvents) {
+    mappings_.push_back(std::move(event));
+  } else {
+    ++lost_mappings_;
+  }
+}
+
+void EventHub::refused(const Refusal& refusal, TimePoint now) {
+  if (!watched_.load(std::memory_order_relaxed)) return;
+  const std::size_t first = hash_of(refusal);
+  const std::lock_guard lock(mutex_);
+  for (std::size_t probe = 0; probe < kMostProbes; ++probe) {
+    std::uint16_t& slot = slots_[(first + probe) % kSlots];
+    if (slot == kEmpty) {
+      if (refusals_.size() == kMostRefusalEvents) break;
+      slot = static_cast<std::uint16_t>(refusals_.size());
+      refusals_.push_back({refusal, 1, refusal.length, now});
+      return;
+    }
+    RefusalEvent& known = refusals_[slot];
+    if (!same_kind(known.refusal, refusal)) continue;
+    ++known.packets;
+    known.bytes += refusal.length;
+    return;
+  }
+  ++lost_refusals_;
+}
+
+}  // namespace nat

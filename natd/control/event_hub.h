@@ -1,0 +1,69 @@
+// Where the engine's events wait for those who watch. The engine tells them with its lock held, so this only
+// copies into memory that is there already, behind a mutex that is never held longer than that; while nobody
+// watches it does not even that.
+//
+// Refused packets are counted by what they have in common, so that a flood of one kind is one event with a
+// number. What does not fit is counted as lost.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "translation/view.h"
+
+namespace nat {
+
+struct MappingEvent {
+  MappingView mapping;
+  bool created = false;
+  RemovalCause cause = RemovalCause::expired;  // of one that was removed
+  TimePoint at;
+};
+
+// Packets refused for one reason between the same endpoints.
+struct RefusalEvent {
+  Refusal refusal;  // the first of them
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  TimePoint at;  // of the first
+};
+
+class EventHub : public Observer {
+ public:
+  static constexpr std::size_t kMostMappingEvents = 8192;
+  static constexpr std::size_t kMostRefusalEvents = 512;
+
+  EventHub();
+
+  // Whether anybody is interested; what waits is forgotten when nobody is any more.
+  void watch(bool on);
+
+  // What happened since the last call, into `events`, whose memory goes back to the hub. Returns how many
+  // were lost.
+  std::uint64_t take_mappings(std::vector<MappingEvent>& events);
+  // In the order of their first packets. Returns how many packets found no place.
+  std::uint64_t take_refusals(std::vector<RefusalEvent>& events);
+
+  // --- Observer
+  void mapping_created(const MappingView& mapping, TimePoint now) override;
+  void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
+  void refused(const Refusal& refusal, TimePoint now) override;
+
+ private:
+  static constexpr std::size_t kSlots = 2 * kMostRefusalEvents;
+  static constexpr std::uint16_t kEmpty = 0xffff;
+
+  void add(MappingEvent event);
+
+  std::atomic<bool> watched_{false};
+  std::mutex mutex_;
+  std::vector<MappingEvent> mappings_;
+  std::uint64_t lost_mappings_ = 0;
+  std::vector<RefusalEvent> refusals_;
+  std::vector<std::uint16_t> slots_;  // a hash table over refusals_
+  std::uint64_t lost_refusals_ = 0;
+};
+
+}  // namespace nat

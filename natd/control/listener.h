@@ -1,0 +1,42 @@
+// The socket in the file system, and who may come in through it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <sys/types.h>
+
+#include "natd/event_loop.h"
+
+namespace nat {
+
+class ControlListener {
+ public:
+  // Makes the socket, in place of one that a dead natd left behind. std::runtime_error when it cannot.
+  ControlListener(std::string path, const std::string& group);
+  // Removes the socket, unless somebody else's stands there now.
+  ~ControlListener();
+  ControlListener(const ControlListener&) = delete;
+  ControlListener& operator=(const ControlListener&) = delete;
+
+  int fd() const { return socket_.get(); }
+
+  struct Guest {
+    Descriptor socket;
+    uid_t user = 0;
+    bool allowed = false;
+  };
+  // The next one that waits; nothing when none does. `exhausted` is set when the process has no descriptor
+  // left for it, so that the guest goes on waiting.
+  std::optional<Guest> accept(bool& exhausted);
+
+ private:
+  bool allows(int socket, uid_t user, gid_t group) const;
+
+  const std::string path_;
+  std::optional<gid_t> group_;
+  Descriptor socket_;
+  ino_t inode_ = 0;
+};
+
+}  // namespace nat

@@ -1,0 +1,169 @@
+#include "natd/control/records.h"
+
+#include <chrono>
+
+namespace nat {
+namespace {
+
+// Seconds, to the millisecond.
+Json seconds_left(TimePoint expires, TimePoint now) {
+  if (expires == kNever) return nullptr;
+  return static_cast<double>(std::max<Duration::rep>(0, (expires - now).count())) / 1000.0;
+}
+
+// The part of a remote that an address-dependent mapping tells apart has no port.
+std::string trimmed_remote(const MappingView& mapping) {
+  return mapping.remote.port == 0 && mapping.behavior == Behavior::address_dependent
+             ? mapping.remote.address.to_string()
+             : mapping.remote.to_string();
+}
+
+void put_origin(Json& record, const MappingView& mapping) {
+  record["origin"] = to_string(mapping.origin);
+  if (!mapping.name.empty()) record["name"] = mapping.name;
+}
+
+std::string protocol_name(std::uint8_t number) {
+  for (const Protocol protocol : kProtocols) {
+    if (static_cast<std::uint8_t>(protocol) == number) return to_string(protocol);
+  }
+  return "ip-" + std::to_string(number);
+}
+
+}  // namespace
+
+Json mapping_record(const MappingView& mapping, Behavior filtering, TimePoint now) {
+  const bool anybody = mapping.origin == Origin::configured;
+  Json record{{"id", mapping.id},
+              {"proto", to_string(mapping.protocol)},
+              {"internal", mapping.internal.to_string()},
+              {"external", mapping.external.to_string()},
+              {"mapping", to_string(mapping.behavior)},
+              {"filtering", to_string(anybody ? Behavior::endpoint_independent : filtering)}};
+  if (mapping.remote != Endpoint{}) record["remote"] = trimmed_remote(mapping);
+  record["sessions"] = mapping.sessions;
+  record["remembered"] = mapping.remembered;
+  record["expires"] = seconds_left(mapping.expires, now);
+  put_origin(record, mapping);
+  return record;
+}
+
+Json session_record(const SessionView& session, TimePoint now) {
+  return {{"mapping", session.mapping_id},
+          {"proto", to_string(session.protocol)},
+          {"state", to_string(session.state)},
+          {"internal", session.internal.to_string()},
+          {"external", session.external.to_string()},
+          {"remote", session.remote.to_string()},
+          {"initiator", to_string(session.initiator)},
+          {"sent", session.sent_bytes},
+          {"received", session.received_bytes},
+          {"expires", seconds_left(session.expires, now)}};
+}
+
+Json pool_record(const Gauges::Pool& pool) {
+  return {{"address", pool.address.to_string()},
+          {"proto", to_string(pool.protocol)},
+          {"used", pool.used},
+          {"resting", pool.resting},
+          {"capacity", pool.capacity}};
+}
+
+Json reason_records(const Counters& counters) {
+  Json records = Json::array();
+  for (std::size_t r = 0; r < kReasonCount; ++r) {
+    const auto reason = static_cast<Reason>(r);
+    const auto total = counters.total(reason);
+    const auto& sides = counters.reasons[r];
+    records.push_back({{"outcome", to_string(action_of(reason))},
+                       {"reason", to_string(reason)},
+                       {"packets", total.packets},
+                       {"bytes", total.bytes},
+                       {"from_internal", sides[static_cast<std::size_t>(Realm::internal)].packets},
+                       {"from_external", sides[static_cast<std::size_t>(Realm::external)].packets},
+                       {"sentence", sentence(reason)}});
+  }
+  return records;
+}
+
+Json counter_record(const Counters& counters) {
+  return {{"mappings_created", counters.mappings_created},
+          {"mappings_removed", counters.mappings_removed},
+          {"sessions_created", counters.sessions_created},
+          {"sessions_removed", counters.sessions_removed},
+          {"icmp_errors_made", counters.icmp_errors_made},
+          {"icmp_errors_suppressed", counters.icmp_errors_suppressed}};
+}
+
+Json gauge_record(const Gauges& gauges, const Limits& limits) {
+  return {{"mappings", gauges.mappings},
+          {"mappings_limit", limits.mappings},
+          {"sessions", gauges.sessions},
+          {"sessions_limit", limits.sessions},
+          {"remembered", gauges.remembered},
+          {"hosts", gauges.hosts},
+          {"hosts_limit", limits.hosts},
+          {"fragmented_datagrams", gauges.datagrams},
+          {"fragmented_datagrams_limit", limits.fragments},
+          {"held_fragments", gauges.held_fragments},
+          {"held_bytes", gauges.held_bytes},
+          {"held_bytes_limit", limits.fragment_bytes}};
+}
+
+Json explanation_record(const Explanation& explanation, Realm in) {
+  const Action action = action_of(explanation.reason);
+  Json record{{"in", to_string(in)}, {"steps", Json::array()}};
+  for (const Step& step : explanation.steps) {
+    record["steps"].push_back({{"step", step.name}, {"outcome", step.outcome}, {"detail", step.detail}});
+  }
+  record["outcome"] = to_string(action);
+  record["reason"] = to_string(explanation.reason);
+  record["sentence"] = sentence(explanation.reason);
+  if (action == Action::forward) {
+    record["out"] = to_string(explanation.out);
+    // An endpoint that is still to be chosen has no text.
+    const auto endpoint = [](Endpoint e) { return e.port == 0 ? Json(nullptr) : Json(e.to_string()); };
+    record["source"] = endpoint(explanation.source);
+    record["destination"] = endpoint(explanation.destination);
+  }
+  if (!explanation.remedy.empty()) record["remedy"] = explanation.remedy;
+  return record;
+}
+
+WallClock WallClock::read() {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return {Gateway::now(), std::chrono::duration_cast<std::chrono::milliseconds>(since_1970).count()};
+}
+
+double WallClock::seconds(TimePoint time) const {
+  return static_cast<double>(unix_milliseconds + (time - engine).count()) / 1000.0;
+}
+
+Json event_record(const MappingEvent& event, const WallClock& clock) {
+  const MappingView& mapping = event.mapping;
+  Json record{{"time", clock.seconds(event.at)},
+              {"event", event.created ? "mapping-created" : "mapping-removed"},
+              {"id", mapping.id},
+              {"proto", to_string(mapping.protocol)},
+              {"internal", mapping.internal.to_string()},
+              {"external", mapping.external.to_string()}};
+  if (mapping.remote != Endpoint{}) record["remote"] = trimmed_remote(mapping);
+  put_origin(record, mapping);
+  if (!event.created) record["cause"] = to_string(event.cause);
+  return record;
+}
+
+Json event_record(const RefusalEvent& event, const WallClock& clock) {
+  const Refusal& refusal = event.refusal;
+  return {{"time", clock.seconds(event.at)},
+          {"event", "refused"},
+          {"reason", to_string(refusal.reason)},
+          {"in", to_string(refusal.in)},
+          {"proto", protocol_name(refusal.ip_protocol)},
+          {"source", refusal.source.to_string()},
+          {"destination", refusal.destination.to_string()},
+          {"packets", event.packets},
+          {"bytes", event.bytes}};
+}
+
+}  // namespace nat

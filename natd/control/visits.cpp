@@ -1,0 +1,212 @@
+#include "natd/control/visits.h"
+
+#include <chrono>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include "natd/control/protocol.h"
+#include "natd/control/records.h"
+
+namespace nat {
+namespace {
+
+// Records seen under one hold of the lock. To remove one costs more than to look at it.
+constexpr unsigned kVisitBudget = 256;
+constexpr unsigned kFlushBudget = 32;
+// Mappings that a filter by remote or state may select; the memory of one such request.
+constexpr std::size_t kMostSelected = 262144;
+// Lets a datapath thread that waits for the lock have it: a mutex favours who comes back at once.
+constexpr std::chrono::microseconds kBreath{60};
+
+// One walk over a table, a bounded step at a time.
+class Walk {
+ public:
+  explicit Walk(Service& service) : service_(service) {}
+
+  // Whether there is more after this step. `step` gets the engine and the cursor.
+  template <typename Step>
+  bool advance(Step step) {
+    if (begun_) std::this_thread::sleep_for(kBreath);
+    begun_ = true;
+    const auto engine = service_.gateway().engine();
+    step(*engine, cursor_);
+    return cursor_ != 0;
+  }
+
+ private:
+  Service& service_;
+  std::uint64_t cursor_ = 0;
+  bool begun_ = false;
+};
+
+// Which mappings a filter means. Terms about sessions need a walk over the sessions first.
+class Selection {
+ public:
+  Selection(Service& service, const Filter& filter)
+      : filter_(filter), session_filter_(filter), walk_(service), ready_(!filter.asks_for_sessions()) {
+    session_filter_.origin.reset();
+  }
+
+  bool ready() const { return ready_; }
+  bool overflown() const { return selected_.size() > kMostSelected; }
+
+  void collect() {
+    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
+      engine.visit_sessions(cursor, kVisitBudget, Gateway::now(), [&](const SessionView& session) {
+        if (session_filter_.matches(session)) selected_.insert(session.mapping_id);
+      });
+    });
+    ready_ = !more || overflown();
+  }
+
+  bool contains(const MappingView& mapping) const {
+    return filter_.matches(mapping) && (!filter_.asks_for_sessions() || selected_.contains(mapping.id));
+  }
+
+ private:
+  const Filter filter_;
+  Filter session_filter_;
+  Walk walk_;
+  bool ready_;
+  std::unordered_set<std::uint64_t> selected_;
+};
+
+std::string too_many(std::uint64_t id) {
+  return error_line(
+      id, {"too-many", "more than " + std::to_string(kMostSelected) + " mappings have such sessions",
+           "narrow the filter, by internal for example"});
+}
+
+class MappingDump : public Reply {
+ public:
+  MappingDump(Service& service, std::uint64_t id, const Filter& filter)
+      : id_(id), selection_(service, filter), walk_(service) {}
+
+  bool next(std::string& out) override {
+    if (!selection_.ready()) {
+      selection_.collect();
+      return true;
+    }
+    if (selection_.overflown()) {
+      out += too_many(id_);
+      return false;
+    }
+    std::vector<std::pair<MappingView, Behavior>> found;
+    const TimePoint now = Gateway::now();
+    std::uint32_t total = 0;
+    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
+      const Policy& policy = engine.policy();
+      engine.visit_mappings(cursor, kVisitBudget, now, [&](const MappingView& mapping) {
+        ++total;
+        if (selection_.contains(mapping)) found.emplace_back(mapping, policy.of(mapping.protocol).filtering);
+      });
+    });
+    total_ += total;
+    shown_ += found.size();
+    Json items = Json::array();
+    for (const auto& [mapping, filtering] : found) items.push_back(mapping_record(mapping, filtering, now));
+    if (!items.empty()) out += items_line(id_, std::move(items));
+    if (!more) out += done_line(id_, {{"shown", shown_}, {"total", total_}});
+    return more;
+  }
+
+ private:
+  const std::uint64_t id_;
+  Selection selection_;
+  Walk walk_;
+  std::uint64_t shown_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+class SessionDump : public Reply {
+ public:
+  SessionDump(Service& service, std::uint64_t id, const Filter& filter)
+      : id_(id), filter_(filter), walk_(service) {}
+
+  bool next(std::string& out) override {
+    std::vector<SessionView> found;
+    const TimePoint now = Gateway::now();
+    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
+      engine.visit_sessions(cursor, kVisitBudget, now, [&](const SessionView& session) {
+        ++total_;
+        if (filter_.matches(session)) found.push_back(session);
+      });
+    });
+    shown_ += found.size();
+    Json items = Json::array();
+    for (const SessionView& session : found) items.push_back(session_record(session, now));
+    if (!items.empty()) out += items_line(id_, std::move(items));
+    if (!more) out += done_line(id_, {{"shown", shown_}, {"total", total_}});
+    return more;
+  }
+
+ private:
+  const std::uint64_t id_;
+  const Filter filter_;
+  Walk walk_;
+  std::uint64_t shown_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+class Flush : public Reply {
+ public:
+  Flush(Service& service, std::uint64_t id, const Filter& filter)
+      : id_(id), selection_(service, filter), walk_(service) {}
+
+  bool next(std::string& out) override {
+    if (!selection_.ready()) {
+      selection_.collect();
+      return true;
+    }
+    if (selection_.overflown()) {
+      out += too_many(id_);
+      return false;
+    }
+    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
+      const std::uint64_t before = engine.counters().sessions_removed;
+      mappings_ += engine.flush(
+          cursor, kFlushBudget, [&](const MappingView& mapping) { return selection_.contains(mapping); },
+          Gateway::now());
+      sessions_ += engine.counters().sessions_removed - before;
+    });
+    if (!more) out += done_line(id_, {{"removed", {{"mappings", mappings_}, {"sessions", sessions_}}}});
+    return more;
+  }
+
+ private:
+  const std::uint64_t id_;
+  Selection selection_;
+  Walk walk_;
+  std::uint64_t mappings_ = 0;
+  std::uint64_t sessions_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Reply> dump_mappings(Service& service, std::uint64_t id, const Filter& filter) {
+  return std::make_unique<MappingDump>(service, id, filter);
+}
+
+std::unique_ptr<Reply> dump_sessions(Service& service, std::uint64_t id, const Filter& filter) {
+  return std::make_unique<SessionDump>(service, id, filter);
+}
+
+std::unique_ptr<Reply> flush_mappings(Service& service, std::uint64_t id, const Filter& filter) {
+  return std::make_unique<Flush>(service, id, filter);
+}
+
+std::vector<MappingView> configured_mappings(Service& service) {
+  std::vector<MappingView> found;
+  Walk walk(service);
+  const auto step = [&](Engine& engine, std::uint64_t& cursor) {
+    engine.visit_mappings(cursor, kVisitBudget, Gateway::now(), [&](const MappingView& mapping) {
+      if (mapping.origin == Origin::configured) found.push_back(mapping);
+    });
+  };
+  while (walk.advance(step)) {
+  }
+  return found;
+}
+
+}  // namespace nat

@@ -1,0 +1,24 @@
+// Answers that walk the engine's tables: dumps of mappings and sessions, and flush. Each turn takes the
+// engine's lock once for a bounded number of records, and encodes them with the lock released.
+//
+// The tables change while they are walked. A mapping that lives from the beginning to the end of the walk is
+// shown once; one that came or went meanwhile may be shown or not.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "natd/control/filter.h"
+#include "natd/control/reply.h"
+#include "natd/control/service.h"
+
+namespace nat {
+
+std::unique_ptr<Reply> dump_mappings(Service& service, std::uint64_t id, const Filter& filter);
+std::unique_ptr<Reply> dump_sessions(Service& service, std::uint64_t id, const Filter& filter);
+std::unique_ptr<Reply> flush_mappings(Service& service, std::uint64_t id, const Filter& filter);
+
+// The configured mappings, all of them at once: they are few, and bounded by the configuration.
+std::vector<MappingView> configured_mappings(Service& service);
+
+}  // namespace nat
