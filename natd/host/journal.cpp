@@ -30,9 +30,10 @@ constexpr const char* kSysctlRoot = "/proc/sys/";
 
 std::string journal_path(const std::string& directory) {
   struct stat status {};
-  if (stat("/proc/self/ns/net", &status) != 0) {
-    throw std::runtime_error(std::string("cannot tell the network namespace from /proc/self/ns/net: ") +
-                             std::strerror(errno) + "; is /proc mounted?");
+  if (stat("/proc/thread-self/ns/net", &status) != 0) {
+    throw std::runtime_error(
+        std::string("cannot tell the network namespace from /proc/thread-self/ns/net: ") +
+        std::strerror(errno) + "; is /proc mounted?");
   }
   return directory + "/netns-" + std::to_string(status.st_ino) + ".journal";
 }
