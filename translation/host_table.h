@@ -13,6 +13,7 @@ namespace nat {
 
 struct HostRecord {
   Address address;
+  Address external;        // where its mappings are; unspecified before the first
   std::uint32_t mappings;  // live ones
   std::uint32_t sessions;
   std::uint32_t records;  // of mappings, live or ended: the host stays as long as one refers to it
@@ -34,7 +35,7 @@ class HostTable {
   std::uint32_t insert(Address address) {
     const std::uint32_t number = hosts_.take();
     if (number == kNone) return kNone;
-    hosts_[number] = {address, 0, 0, 0, 0, 0};
+    hosts_[number] = {address, Address(), 0, 0, 0, 0, 0};
     index_.insert(hash(address), number);
     return number;
   }

@@ -45,9 +45,13 @@ std::optional<std::uint16_t> Tables::pool_index(Address external) const {
   return std::nullopt;
 }
 
-// RFC 4787 REQ-2: the same internal address always gets the same external one.
+// RFC 4787 REQ-2: the same internal address always gets the same external one, and keeps the one it has when
+// the pool changes.
 std::uint16_t Tables::pool_index_for(Address internal) const {
   if (pool_.size() == 1) return 0;
+  if (const std::uint32_t host = hosts_.find(internal); host != kNone) {
+    if (const auto present = pool_index(hosts_[host].external)) return *present;
+  }
   if (const auto own = pool_index(internal)) return *own;  // the gateway's own echo requests
   return static_cast<std::uint16_t>(siphash13(secret_, internal.value(), 0x706f6f6c) % pool_.size());
 }
@@ -160,6 +164,7 @@ std::uint32_t Tables::make_mapping(Protocol protocol, Endpoint internal, Endpoin
   mapping.behavior = policy_.of(protocol).mapping;
   mapping.remote = trim(mapping.behavior, remote);
   mapping.host = host;
+  hosts_[host].external = pool_[index].address;
   mapping.address_index = index;
   mapping.protocol = protocol;
   mapping.origin = Origin::dynamic;
