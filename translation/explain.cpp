@@ -136,7 +136,7 @@ void Engine::Pipeline::explain_outbound(const Flow& flow, Explanation& explanati
     const std::uint32_t target = tables_.mappings().find_external(flow.protocol, flow.destination);
     if (flow.protocol == Protocol::icmp || target == kNone || !tables_.alive(target)) {
       explanation.steps.push_back({"hairpin", "miss", "no mapping has " + flow.destination.to_string()});
-      explanation.reason = flow.protocol == Protocol::tcp ? Reason::unsolicited_syn : Reason::no_mapping;
+      explanation.reason = stray(flow);
       return;
     }
   }

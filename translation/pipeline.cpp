@@ -28,12 +28,6 @@ bool is_shortage(Reason reason) {
   }
 }
 
-Reason stray(const Flow& flow) {
-  if (flow.protocol == Protocol::udp) return Reason::no_mapping;
-  if (flow.protocol == Protocol::icmp) return flow.echo_reply ? Reason::echo_no_session : Reason::no_mapping;
-  return bare_syn(flow.tcp_flags) ? Reason::unsolicited_syn : Reason::tcp_no_session;
-}
-
 Verdict refuse(Reason reason) { return {.reason = reason}; }
 
 // One end of a quoted packet as sessions know it when it is the remote.
@@ -52,6 +46,12 @@ Flow flow_of(const PacketView& view, Realm in) {
     (in == Realm::internal ? flow.destination : flow.source).port = 0;
   }
   return flow;
+}
+
+Reason stray(const Flow& flow) {
+  if (flow.protocol == Protocol::udp) return Reason::no_mapping;
+  if (flow.protocol == Protocol::icmp) return flow.echo_reply ? Reason::echo_no_session : Reason::no_mapping;
+  return bare_syn(flow.tcp_flags) ? Reason::unsolicited_syn : Reason::tcp_no_session;
 }
 
 Verdict Engine::Pipeline::translate(const Packet& packet, Realm in, TimePoint now) {

@@ -101,5 +101,7 @@ class Engine::Pipeline {
 };
 
 Flow flow_of(const PacketView& view, Realm in);
+// Why a packet to an external endpoint that no mapping has is dropped.
+Reason stray(const Flow& flow);
 
 }  // namespace nat
