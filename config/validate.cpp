@@ -18,7 +18,7 @@ class Validation {
   Validation(const Settings& base, Interfaces interfaces) : settings_(base), interfaces_(interfaces) {}
 
   void add(const Document& document) {
-    source_ = document.source;
+    if (source_.empty()) source_ = document.source;
     problems_.insert(problems_.end(), document.problems.begin(), document.problems.end());
     std::map<std::string_view, const Entry*> seen;
     for (const Entry& entry : document.entries) add(entry, seen);
@@ -161,7 +161,7 @@ class Validation {
 
   Settings settings_;
   Interfaces interfaces_;
-  std::string source_;
+  std::string source_;  // of the first document: where a key that is nowhere could be
   Diagnostics problems_;
   std::map<std::string_view, Location> set_at_;
   std::set<std::string_view> unread_;

@@ -168,6 +168,19 @@ TEST(ConfigCommandLine, ProblemsOfFileAndCommandLineComeTogether) {
   EXPECT_EQ(settings.problems()[1].at.source, "command line");
 }
 
+TEST(ConfigCommandLine, AMissingInterfaceIsMissingInTheFile) {
+  const ConfigFile file("");
+  const auto line = parse_command_line({"--check-config", file.path(), "--external=wan0"});
+  ASSERT_TRUE(line);
+  const auto settings = load_settings(*line);
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(
+      to_string(settings.problems()),
+      file.path() +
+          ": error: interfaces.internal is not set; name it in the file or with --internal; 'ip -br link' "
+          "lists the interfaces\n");
+}
+
 TEST(ConfigCommandLine, HelpNamesEveryOptionOfItsOwn) {
   const std::string help = command_line_help();
   for (const char* option :
