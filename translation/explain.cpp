@@ -154,7 +154,7 @@ void Engine::Pipeline::explain_outbound(const Flow& flow, Explanation& explanati
     explanation.steps.push_back(
         {"mapping", "new",
          std::string("would be made, ") + to_string(tables_.policy().of(flow.protocol).mapping)});
-    explanation.source = {};
+    explanation.source = {tables_.external_for(flow.source.address), 0};
   }
   if (!returns) return;
   Flow second = flow;

@@ -48,6 +48,10 @@ class Tables {
   // Mappings.
   std::optional<std::uint16_t> pool_index(Address external) const;
   bool is_external(Address address) const { return pool_index(address).has_value(); }
+  // The address a mapping of `internal` would get; unspecified when there is none.
+  Address external_for(Address internal) const {
+    return pool_.empty() ? Address() : pool_[pool_index_for(internal)].address;
+  }
   // Whether the mapping is still there at this instant, whatever expire() has come to.
   bool alive(std::uint32_t mapping) const;
   // Retires expired sessions of the mapping until one that lives is found. False when the mapping ended by
