@@ -77,10 +77,11 @@ std::optional<bool> external_source(const Hairpin& hairpin) {
   return hairpin.source->address == hairpin.external->address;
 }
 
-bool punchable(const Findings& findings) {
-  if (!consistent(findings).value_or(false)) return false;
-  if (findings.protocol == Protocol::udp) return true;
+std::optional<bool> punchable(const Findings& findings) {
+  const auto same = consistent(findings);
+  if (!same.value_or(false) || findings.protocol == Protocol::udp) return same;
   const auto answer = response(findings.from_third_server);
+  if (!answer) return std::nullopt;
   return answer == Response::silent || answer == Response::passed;
 }
 

@@ -64,7 +64,7 @@ std::optional<Response> response(const Unsolicited& unsolicited);
 // one.
 std::optional<bool> external_source(const Hairpin& hairpin);
 
-// Consistent translation and, over TCP, no refusal of unsolicited SYNs. False if it could not be shown.
-bool punchable(const Findings& findings);
+// Consistent translation and, over TCP, no refusal of unsolicited SYNs.
+std::optional<bool> punchable(const Findings& findings);
 
 }  // namespace nat::check

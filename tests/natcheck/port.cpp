@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace nat::check {
+namespace {
+
+constexpr milliseconds kLongestPoll{60'000};  // "for ever" is asked for again
+
+}  // namespace
 
 void serve_once(const Ports& ports, TimePoint until) {
   std::vector<pollfd> descriptors;
@@ -12,8 +17,9 @@ void serve_once(const Ports& ports, TimePoint until) {
     port->watch(descriptors);
   }
   starts.push_back(descriptors.size());
-  const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
-  const auto timeout = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+  const TimePoint now = Clock::now();
+  const auto left = std::clamp(until, now, now + kLongestPoll) - now;
+  const auto timeout = static_cast<int>(std::chrono::ceil<milliseconds>(left).count());
   if (poll(descriptors.data(), descriptors.size(), timeout) <= 0) return;
   const std::span<const pollfd> all(descriptors);
   for (std::size_t i = 0; i < ports.size(); ++i)

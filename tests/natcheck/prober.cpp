@@ -82,16 +82,7 @@ bool Prober::settle(Dial& dial, TimePoint now) {
     report(dial.request, outcome, stream.icmp_error());
     dial.reported = true;
   }
-  if (outcome == Outcome::open) {
-    Message greeting;
-    greeting.kind = Kind::pong;
-    greeting.run = dial.request.run;
-    greeting.stage = dial.request.stage;
-    greeting.protocol = Protocol::tcp;
-    greeting.observed = dial.request.target;
-    dial.stream->send(greeting);
-    return true;
-  }
+  if (outcome == Outcome::open) return true;
   if (outcome != Outcome::pending || now >= dial.give_up_at) {
     if (failures_.size() >= kRemembered) failures_.pop_front();
     failures_.push_back({dial.request.target, outcome});

@@ -135,7 +135,7 @@ std::string verdict(const Report& report) {
   for (const Findings* findings : columns(report)) {
     line += separator;
     line += title(*findings);
-    line += !reached(*findings) ? " blocked" : punchable(*findings) ? " yes" : " no";
+    line += " " + (reached(*findings) ? yes_no(punchable(*findings)) : "blocked");
     separator = ", ";
   }
   return line + "\n";
@@ -185,7 +185,7 @@ nlohmann::json json(const Findings& findings) {
        {{"s3", json(findings.from_third_server)}, {"s2_second_port", json(findings.from_second_port)}}},
       {"hairpin", json(findings.hairpin)},
       {"payload_untouched", or_null(findings.payload_untouched)},
-      {"hole_punching", punchable(findings)}};
+      {"hole_punching", or_null(punchable(findings))}};
   if (findings.protocol == Protocol::tcp) {
     object["connection_to_s3"] = findings.third_connection ? nlohmann::json(name(*findings.third_connection))
                                  : findings.third_connection_failed ? nlohmann::json("failed")
@@ -201,7 +201,7 @@ int exit_code(const Report& report) {
   int code = 0;
   for (const Findings* findings : columns(report)) {
     any = any || reached(*findings);
-    if (!punchable(*findings)) code |= findings->protocol == Protocol::udp ? 1 : 2;
+    if (!punchable(*findings).value_or(false)) code |= findings->protocol == Protocol::udp ? 1 : 2;
   }
   return any ? code : kUnreachable;
 }
@@ -235,7 +235,7 @@ nlohmann::json json(const Report& report) {
   for (const Findings* findings : columns(report)) {
     const char* const protocol = to_string(findings->protocol);
     object[protocol] = json(*findings);
-    punching[protocol] = punchable(*findings);
+    punching[protocol] = or_null(punchable(*findings));
   }
   object["hole_punching"] = punching;
   return object;

@@ -6,7 +6,7 @@
 namespace nat::check {
 namespace {
 
-constexpr int kBacklog = 64;
+constexpr int kBacklog = 256;
 constexpr int kAcceptBatch = 32;
 
 }  // namespace
