@@ -105,7 +105,6 @@ void Daemon::set_up() {
   require_privileges();
   instance_.emplace();
   journal_.emplace();
-  undo_stale_journal();
   monitor_.emplace(settings_.internal_interface, settings_.external_interface, settings_.extra_addresses);
   links_ = monitor_->read();
   require_interfaces();
@@ -113,7 +112,9 @@ void Daemon::set_up() {
   local_ports_ = sockets_->refresh(links_.external_addresses);
   gateway_.emplace(policy_for(settings_, links_), random_, &*sockets_);
   apply_policy();  // once more, to hear which port forwards cannot be made
+  replace_leavings();
   start_datapath();
+  if (barrier_) std::exchange(barrier_, std::nullopt)->open();
   control_ = std::make_unique<ControlServer>(*this, settings_.control_path, settings_.control_group);
   control_->start();
   announce();
@@ -125,16 +126,23 @@ void Daemon::take_down() noexcept {
     backend_->stop();
     backend_->uninstall();
   }
-  if (!journal_) return;
+  if (!journal_ || journal_->stale()) return;  // what an earlier natd left keeps the way shut
+  if (barrier_) {
+    log_warning("nothing passes between " + links_.internal + " and " + links_.external +
+                " until natd runs; `natd --cleanup` opens the way");
+    return;
+  }
   const auto failures = journal_->undo_all();
   for (const std::string& failure : failures) log_error(failure);
   if (backend_ && failures.empty()) log_info("took down what was set up");
 }
 
-void Daemon::undo_stale_journal() {
+void Daemon::replace_leavings() {
   if (!journal_->stale()) return;
   log_notice("an earlier natd ended without cleaning up in this network namespace; undoing what it changed");
+  barrier_.emplace(links_.internal, links_.external);
   for (const std::string& failure : journal_->undo_all()) log_warning(failure);
+  barrier_->record(*journal_);
 }
 
 void Daemon::require_interfaces() const {
@@ -164,11 +172,15 @@ void Daemon::start_datapath() {
 }
 
 bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
+  const std::size_t before = journal_->changes().size();
   try {
     backend_ =
         kind == DatapathKind::tun ? make_tun(settings_, *journal_) : make_nfqueue(settings_, *journal_);
     backend_->install(links_, local_ports_);
     backend_->start(*gateway_);
+    for (std::size_t i = before; i < journal_->changes().size(); ++i) {
+      log_info("set up: " + journal_->changes()[i]);
+    }
     return true;
   } catch (const std::runtime_error& error) {
     why_not = error.what();
@@ -179,11 +191,11 @@ bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
     backend_.reset();
   }
   for (const std::string& failure : journal_->undo_all()) log_warning(failure);
+  if (barrier_) barrier_->record(*journal_);
   return false;
 }
 
 void Daemon::announce() {
-  for (const std::string& change : journal_->changes()) log_info("set up: " + change);
   if (links_.external_addresses.empty()) {
     log_warning(links_.external +
                 " has no address yet; until it gets one, packets from inside are refused (" +

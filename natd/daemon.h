@@ -14,6 +14,7 @@
 #include <string>
 
 #include "config/diagnostic.h"
+#include "natd/barrier.h"
 #include "natd/control/server.h"
 #include "natd/control/service.h"
 #include "natd/event_loop.h"
@@ -52,7 +53,7 @@ class Daemon : public Service {
  private:
   void set_up();
   void take_down() noexcept;
-  void undo_stale_journal();
+  void replace_leavings();
   void require_interfaces() const;
   void start_datapath();
   bool try_datapath(DatapathKind kind, std::string& why_not);
@@ -77,6 +78,7 @@ class Daemon : public Service {
   TimePoint started_ = Gateway::now();
   std::optional<Instance> instance_;
   std::optional<Journal> journal_;
+  std::optional<Barrier> barrier_;  // while leavings are replaced
   std::optional<LinkMonitor> monitor_;
   std::optional<LocalSockets> sockets_;
   LocalPorts local_ports_;
