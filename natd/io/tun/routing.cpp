@@ -64,7 +64,6 @@ std::vector<std::string> rules_for(const TunSurroundings& around) {
     rules.push_back("pref 3 " + from_external + only + kClosed);
     rules.push_back("pref 3 " + from_internal + only + kClosed);
   }
-  rules.push_back(tun_local_rule());
   rules.push_back("pref 32764 " + from_internal + elsewhere);
   rules.push_back("pref 32765 " + from_internal + " lookup " + kOutbound);
   rules.push_back("pref 32764 iif lo ipproto icmp" + elsewhere);
@@ -106,8 +105,6 @@ void add_lines(std::string& text, const char* verb, const std::vector<std::strin
 }
 
 }  // namespace
-
-std::string tun_local_rule() { return "pref 4 lookup local"; }
 
 TunRouting tun_routing(const TunSurroundings& surroundings) {
   return {rules_for(surroundings), routes_for(surroundings)};

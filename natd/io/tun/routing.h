@@ -49,8 +49,11 @@ struct TunRouting {
 
 TunRouting tun_routing(const TunSurroundings& surroundings);
 
-// The local rule, wherever natd puts it.
-std::string tun_local_rule();
+// The kernel's rule for local addresses, and natd's copy of it behind its own: what follows `ip rule add`.
+// The copy says that it is the kernel's, too: whoever tidies up foreign rules must not take the gateway's
+// addresses away.
+inline constexpr const char* kTunFirstLocalRule = "pref 0 lookup local protocol kernel";
+inline constexpr const char* kTunLocalRule = "pref 4 lookup local protocol kernel";
 
 // Input of `ip -batch -` that leads from one state to the other: new lines first, so that no packet falls
 // between.

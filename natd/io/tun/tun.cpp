@@ -4,7 +4,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -58,6 +60,20 @@ std::string checked(const std::vector<std::string>& command, const std::string& 
     throw std::runtime_error("`" + line + "` failed: " + result.output);
   }
   return std::move(result.output);
+}
+
+// The argument vector of `ip rule`.
+std::vector<std::string> rule(const char* verb, const char* words) {
+  std::vector<std::string> command{"ip", "-4", "rule", verb};
+  std::istringstream stream(words);
+  for (std::string word; stream >> word;) command.push_back(word);
+  return command;
+}
+
+bool reverse_path_checked() {
+  std::ifstream file("/proc/sys/net/ipv4/conf/all/rp_filter");
+  int value = 0;
+  return !(file >> value) || value != 0;
 }
 
 // The group that `ip link show` names.
@@ -138,9 +154,9 @@ void Tun::set_up_device(const TunDevice& device) const {
   device.set("send_redirects", "0");
   // What natd writes may come from an external address, which the gateway has too.
   device.set("accept_local", "1");
-  // Strict checking, where the operator asks for it everywhere, would refuse the gateway's own ICMP errors
-  // here.
-  device.set("rp_filter", "2");
+  // Strict checking, where the operator asks for it everywhere, would refuse natd's own ICMP errors; no
+  // checking saves a look at the routes for each packet.
+  device.set("rp_filter", reverse_path_checked() ? "2" : "0");
   const std::string& name = device.name();
   checked(kIpBatch, "link set dev " + name + " mtu " + std::to_string(links_.external_mtu) + " txqueuelen " +
                         std::to_string(queue_length_) + "\naddress add " + kDummyAddress + " dev " + name +
@@ -153,13 +169,13 @@ void Tun::lead_packets_here() {
   const std::vector<std::string> drop_rules{"ip", "-4", "rule", "flush", "protocol", kTunRouteProtocol};
   const TunRouting wanted = tun_routing(surroundings());
   journal_.run(kIpBatch, drop_routes, tun_batch({}, {{}, wanted.routes}));
+  // The kernel's rule for local addresses stands before all others; natd's copy of it takes over.
+  journal_.run(rule("add", kTunLocalRule), rule("del", kTunLocalRule));
   journal_.run(kIpBatch, drop_rules, tun_batch({}, {wanted.rules, {}}));
   routing_ = wanted;
-  // The kernel's rule for local addresses stands before all others; natd's copy of it takes over.
   const std::string first = checked({"ip", "-4", "rule", "show", "pref", "0"});
   if (first.find("lookup local") == std::string::npos) return;
-  journal_.run({"ip", "-4", "rule", "del", "pref", "0", "lookup", "local"},
-               {"ip", "-4", "rule", "add", "pref", "0", "lookup", "local", "protocol", "kernel"});
+  journal_.run(rule("del", kTunFirstLocalRule), rule("add", kTunFirstLocalRule));
 }
 
 // What the two interfaces need; again when one was away.

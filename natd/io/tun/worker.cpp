@@ -68,15 +68,15 @@ void TunWorker::run(int stop) {
     }
     batch_.clear();
     used_ = written_ = 0;
-    collect(queues_.internal, Realm::internal, kBatchPackets / 2);
-    collect(queues_.external, Realm::external, kBatchPackets);
+    if ((waited[1].revents & POLLIN) != 0) collect(queues_.internal, Realm::internal, kBatchPackets / 2);
+    if ((waited[2].revents & POLLIN) != 0) collect(queues_.external, Realm::external, kBatchPackets);
     if (batch_.empty()) continue;
     translate();
     write_until(batch_.size());
   }
 }
 
-// Until the batch has `limit` packets or half of the octets, or there are no more.
+// Until the batch has `limit` packets, or the side's share of octets, or there are no more.
 void TunWorker::collect(int queue, Realm in, std::size_t limit) {
   const std::size_t octets = in == Realm::internal ? kBatchOctets / 2 : kBatchOctets;
   while (batch_.size() < limit && used_ < octets) {
@@ -92,24 +92,19 @@ void TunWorker::translate() {
   count(counters_.read, batch_.size());
   const auto engine = gateway_.engine();
   const TimePoint now = Gateway::now();
-  prefetch(*engine);
-  for (std::size_t number = 0; number < batch_.size(); ++number) translate_one(*engine, number, now);
-}
-
-void TunWorker::prefetch(const Engine& engine) {
   packets_.clear();
   sides_.clear();
   for (const Slot& slot : batch_) {
-    packets_.push_back(packet_of(slot, engine));
-    sides_.push_back(slot.in);
+    packets_.push_back(packet_of(slot, *engine));
+    sides_.push_back(packets_.back().from_gateway ? Realm::internal : slot.in);
   }
-  engine.prefetch(packets_, sides_);
+  engine->prefetch(packets_, sides_);
+  for (std::size_t number = 0; number < batch_.size(); ++number) translate_one(*engine, number, now);
 }
 
 void TunWorker::translate_one(Engine& engine, std::size_t number, TimePoint now) {
   Slot& slot = batch_[number];
-  const Packet packet = packet_of(slot, engine);
-  const Verdict verdict = engine.translate(packet, packet.from_gateway ? Realm::internal : slot.in, now);
+  const Verdict verdict = engine.translate(packets_[number], sides_[number], now);
   if (verdict.action() == Action::forward) slot.out = queues_.of(verdict.out);
   if (verdict.action() == Action::pass) slot.out = queues_.of(slot.in);
   if (!verdict.reply.empty()) write_plain(queues_.of(slot.in), verdict.reply, counters_);

@@ -47,7 +47,6 @@ class TunWorker {
 
   void collect(int queue, Realm in, std::size_t limit);
   void translate();
-  void prefetch(const Engine& engine);
   void translate_one(Engine& engine, std::size_t number, TimePoint now);
   Packet packet_of(const Slot& slot, const Engine& engine) const;
   void write_until(std::size_t end);
@@ -58,7 +57,7 @@ class TunWorker {
   std::vector<std::uint8_t> arena_;
   std::size_t used_ = 0;
   std::vector<Slot> batch_;
-  std::vector<Packet> packets_;  // of the batch, for Engine::prefetch
+  std::vector<Packet> packets_;  // of the batch, as the engine sees them
   std::vector<Realm> sides_;
   std::size_t written_ = 0;  // slots of the batch that are done
 };
