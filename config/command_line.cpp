@@ -9,6 +9,7 @@
 #include <boost/program_options.hpp>
 
 #include "config/option.h"
+#include "config/suggestion.h"
 #include "config/validate.h"
 #include "config/value.h"
 

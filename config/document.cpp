@@ -10,6 +10,7 @@
 #include <boost/program_options.hpp>
 
 #include "config/option.h"
+#include "config/suggestion.h"
 #include "config/value.h"
 
 namespace nat {

@@ -87,9 +87,4 @@ const Option* find_option(std::string_view key);
 // In the order of options.def, without the empty one.
 std::vector<std::string_view> sections();
 
-// "unknown key 'filtring' in [udp]" and "did you mean 'filtering'?".
-Complaint unknown_key(std::string_view key);
-// The one of the candidates that was most likely meant; empty when none comes near.
-std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
-
 }  // namespace nat

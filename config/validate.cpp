@@ -6,6 +6,7 @@
 
 #include "config/option.h"
 #include "config/port_forward.h"
+#include "config/suggestion.h"
 #include "config/value.h"
 
 namespace nat {

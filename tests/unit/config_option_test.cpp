@@ -6,6 +6,7 @@
 
 #include "config/option.h"
 #include "config/sample.h"
+#include "config/suggestion.h"
 #include "config/validate.h"
 
 namespace nat {

@@ -1,0 +1,110 @@
+#include "config/suggestion.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "config/diagnostic.h"
+
+namespace nat {
+namespace {
+
+std::vector<std::string_view> names_in(std::string_view section) {
+  std::vector<std::string_view> names;
+  for (const Option& option : options()) {
+    if (option.section() == section) names.push_back(option.name());
+  }
+  return names;
+}
+
+std::string joined(const std::vector<std::string_view>& words, std::string_view last_joint) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? last_joint : ", ";
+    text += words[i];
+  }
+  return text;
+}
+
+// Edits (insert, delete, replace, swap neighbours) that turn one word into the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), current(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    current[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replace = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, replace});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        current[j] = std::min(current[j], before[j - 2] + 1);
+      }
+    }
+    std::swap(before, previous);
+    std::swap(previous, current);
+  }
+  return previous[b.size()];
+}
+
+// Where else a key of this name stands: "did you mean 'filtering' in [udp], [tcp] or [icmp]?".
+std::string elsewhere(std::string_view name) {
+  std::vector<std::string_view> all;
+  for (const Option& option : options()) all.push_back(option.name());
+  const std::string_view meant = nearest(name, all);
+  if (meant.empty()) return {};
+  std::vector<std::string> places;
+  for (const Option& option : options()) {
+    if (option.name() != meant) continue;
+    if (option.section().empty()) return "did you mean " + in_quotes(meant) + ", above the first section?";
+    places.push_back("[" + std::string(option.section()) + "]");
+  }
+  const std::vector<std::string_view> views(places.begin(), places.end());
+  return "did you mean " + in_quotes(meant) + " in " + joined(views, " or ") + "?";
+}
+
+}  // namespace
+
+Complaint unknown_key(std::string_view key) {
+  const auto dot = key.find('.');
+  const std::string_view section = dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
+  const std::string_view name = dot == std::string_view::npos ? key : key.substr(dot + 1);
+  const auto known_sections = sections();
+  if (section.empty()) {
+    std::string hint = elsewhere(name);
+    if (hint.empty())
+      hint = "keys stand below a section such as [" + std::string(known_sections.front()) + "]";
+    return {"unknown key " + in_quotes(name) + " outside of any section", hint};
+  }
+  const std::string shown = in_quotes(section);
+  const std::string bracketed = "[" + shown.substr(1, shown.size() - 2) + "]";
+  if (std::find(known_sections.begin(), known_sections.end(), section) == known_sections.end()) {
+    const std::string_view meant = nearest(section, known_sections);
+    return {"unknown section " + bracketed, meant.empty()
+                                                ? "the sections are " + joined(known_sections, " and ")
+                                                : "did you mean [" + std::string(meant) + "]?"};
+  }
+  const auto names = names_in(section);
+  std::string hint;
+  if (const std::string_view meant = nearest(name, names); !meant.empty()) {
+    hint = "did you mean " + in_quotes(meant) + "?";
+  } else if (hint = elsewhere(name); hint.empty()) {
+    hint = "its keys are " + joined(names, " and ");
+  }
+  return {"unknown key " + in_quotes(name) + " in " + bracketed, hint};
+}
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
+  constexpr std::size_t kLongestWord = 64;
+  if (word.size() > kLongestWord) return {};
+  std::string_view best;
+  std::size_t fewest = (word.size() <= 3 ? 1 : std::max<std::size_t>(2, word.size() / 3)) + 1;
+  for (const std::string_view candidate : candidates) {
+    const std::size_t edits = distance(word, candidate);
+    // A word that shares nothing with the candidate is not near it, however short both are.
+    if (edits < fewest && edits < candidate.size()) {
+      fewest = edits;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace nat
