@@ -191,7 +191,10 @@ std::uint32_t Engine::Pipeline::commit_outbound(Decision& decision, const Flow& 
   using Kind = Decision::Kind;
   switch (decision.kind) {
     case Kind::session:
-      if (!tables_.sessions()[decision.session].answered) tables_.mark_answered(decision.session);
+      // A reset says no: it neither permits its remote nor keeps the mapping (RFC 7857 section 7).
+      if (!tables_.sessions()[decision.session].answered && !flow.reset()) {
+        tables_.mark_answered(decision.session);
+      }
       return decision.session;
     case Kind::recall:
     case Kind::open:

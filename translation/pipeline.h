@@ -22,6 +22,7 @@ struct Flow {
   bool echo_reply = false;
 
   bool echo_request() const { return protocol == Protocol::icmp && !echo_reply; }
+  bool reset() const { return protocol == Protocol::tcp && (tcp_flags & tcp::kRst) != 0; }
   // Whether a packet without a session may make one.
   bool may_open() const { return protocol == Protocol::tcp ? bare_syn(tcp_flags) : !echo_reply; }
 };
