@@ -160,6 +160,13 @@ void Engine::Pipeline::explain_outbound(const Flow& flow, Explanation& explanati
   Flow second = flow;
   second.source = explanation.source;
   explanation.steps.push_back({"hairpin", "yes", flow.destination.to_string() + " is one of natd's own"});
+  if (explanation.source == flow.destination) {
+    // It talks to itself: the session it leaves by is the one it comes back on.
+    explanation.out = Realm::internal;
+    explanation.destination = flow.source;
+    explanation.reason = Reason::hairpinned;
+    return;
+  }
   explain_inbound(second, true, explanation);
   if (explanation.reason == Reason::translated) explanation.reason = Reason::hairpinned;
 }
