@@ -74,7 +74,7 @@ void Engine::visit_sessions(std::uint64_t& cursor, unsigned budget, TimePoint no
   for (; budget > 0 && cursor < tables.sessions().high_water(); --budget, ++cursor) {
     const auto number = static_cast<std::uint32_t>(cursor);
     const Session& session = tables.sessions()[number];
-    if (!session.live || tables.expired(session) || !tables.mappings()[session.mapping].live) continue;
+    if (!session.live || tables.expired(session) || !tables.alive(session.mapping)) continue;
     sink(tables.view_session(number));
   }
   if (cursor >= tables.sessions().high_water()) cursor = 0;
