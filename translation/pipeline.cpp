@@ -142,7 +142,7 @@ Decision Engine::Pipeline::decide_outbound(const Flow& flow) const {
   const std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
   if (number != kNone) {
     const Session& s = sessions[number];
-    if (s.live && !tables_.expired(s) && (s.answered || tables_.alive(s.mapping))) {
+    if (open(number)) {
       return {.kind = Kind::session, .session = number, .mapping = s.mapping};
     }
     if (s.remembered && tables_.alive(s.mapping) && flow.may_open()) {
@@ -384,7 +384,7 @@ bool Engine::Pipeline::error_quote_inbound(const PacketView& view, Quote& quote)
   const SessionTable& sessions = tables_.sessions();
   const std::uint32_t number =
       sessions.find_inbound({quote.protocol, quote.source, remote_of(quote, quote.destination)});
-  if (number == kNone || !sessions[number].live || tables_.expired(sessions[number])) return false;
+  if (!open(number)) return false;
   rewrite_quote_source(view, quote, sessions[number].internal());
   rewrite_destination_address(view, sessions[number].internal_address);
   return true;
@@ -398,16 +398,14 @@ Verdict Engine::Pipeline::error_outbound(const PacketView& view) {
   const SessionTable& sessions = tables_.sessions();
   const std::uint32_t number =
       sessions.find_outbound({quote.protocol, quote.destination, remote_of(quote, quote.source)});
-  if (number == kNone || !sessions[number].live || tables_.expired(sessions[number])) {
-    return refuse(Reason::icmp_no_session);
-  }
+  if (!open(number)) return refuse(Reason::icmp_no_session);
   const Address original = view.source_address();
   const bool returns = tables_.is_external(view.destination_address());
   if (returns) {
     // Both sides of a hairpinned session must be there before anything is changed.
     const std::uint32_t other =
         sessions.find_inbound({quote.protocol, quote.source, sessions[number].external()});
-    if (other == kNone || !sessions[other].live) return refuse(Reason::icmp_no_session);
+    if (!open(other)) return refuse(Reason::icmp_no_session);
   }
   rewrite_quote_destination(view, quote, sessions[number].external());
   rewrite_source_address(view, sessions[number].external_address);
@@ -418,6 +416,12 @@ Verdict Engine::Pipeline::error_outbound(const PacketView& view) {
 }
 
 // --- What every packet needs.
+
+bool Engine::Pipeline::open(std::uint32_t number) const {
+  if (number == kNone) return false;
+  const Session& session = tables_.sessions()[number];
+  return session.live && !tables_.expired(session) && tables_.alive(session.mapping);
+}
 
 bool Engine::Pipeline::serves(Protocol protocol, Endpoint local, Endpoint remote) const {
   Host* const host = tables_.host();
