@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "config/diagnostic.h"
-#include "config/option.h"
+#include "config/suggestion.h"
 #include "config/value.h"
 
 namespace nat {

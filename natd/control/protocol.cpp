@@ -4,7 +4,7 @@
 #include <array>
 
 #include "config/diagnostic.h"
-#include "config/option.h"
+#include "config/suggestion.h"
 #include "config/port_forward.h"
 
 namespace nat {
