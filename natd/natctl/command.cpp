@@ -1,0 +1,78 @@
+#include "natd/natctl/command.h"
+
+#include <algorithm>
+
+namespace nat {
+namespace {
+
+constexpr const char* kFilter = "[FILTER...]";
+
+constexpr const char* kFilterHelp =
+    "FILTER is any of these, and all must hold:\n"
+    "  proto udp|tcp|icmp\n"
+    "  internal|external|remote ADDR[/LEN][:PORT]   also :PORT alone\n"
+    "  origin dynamic|configured\n"
+    "  state STATE        of a session: active, established, internal-init, ...\n"
+    "  reason REASON      of a refused packet, for watch: filtered-by-address, ...\n";
+
+constexpr const char* kSetHelp =
+    "Acts at once, until natd is reloaded or restarted. Open sessions stay open and mappings keep their\n"
+    "external endpoints; new filtering applies to the next packet from outside, new mapping behaviour to "
+    "the\n"
+    "next new session.\n";
+
+constexpr Command kCommands[] = {
+    {"show mappings", kFilter, "What the external ports stand for, and who may send to them.", kFilterHelp,
+     show_mappings},
+    {"show sessions", kFilter, "Who talks to whom through the mappings.", kFilterHelp, show_sessions},
+    {"show stats", "[--all] [--explain]", "Packets by outcome and reason, and how full the tables are.",
+     "  --all      reasons that never occurred, too\n"
+     "  --explain  what each reason means\n",
+     show_stats},
+    {"show config", "[KEY...]", "The settings in force; KEY is a key or the beginning of keys.", "",
+     show_config},
+    {"mode", "[full-cone|restricted-cone|port-restricted-cone|symmetric]",
+     "Takes on a kind of NAT for udp, tcp and icmp; alone it shows the present one.", kSetHelp, change_mode},
+    {"set", "KEY=VALUE...", "Changes settings, such as udp.filtering=endpoint-independent.", kSetHelp,
+     change_settings},
+    {"port-forward add", "tcp|udp [ADDR:]PORT HOST[:PORT] [--name NAME]",
+     "Lets anybody reach a port of an internal host.",
+     "Lasts until natd is reloaded or restarted; for good, write it as a rule in [forward] of natd.conf.\n",
+     port_forward_add},
+    {"port-forward del", "NAME|ID|'tcp|udp [ADDR:]PORT'", "Ends a port forward and its sessions.", "",
+     port_forward_del},
+    {"port-forward list", "", "All port forwards, those of the file included.", "", port_forward_list},
+    {"flush", kFilter, "Removes dynamic mappings and their sessions; all of them without a filter.",
+     kFilterHelp, flush},
+    {"watch", kFilter, "Tells of mappings made and removed, and of refused packets, as it happens.",
+     kFilterHelp, watch},
+    {"trace", "udp|tcp|icmp SOURCE:PORT DESTINATION:PORT [--in|--out]",
+     "What would happen to a packet, step by step, without sending one.",
+     "The packet comes from outside (--in) when its destination is an external address of natd, else from\n"
+     "inside (--out). For icmp, PORT is the echo identifier and may be left out. Exits with 1 when the "
+     "packet\n"
+     "would be dropped.\n",
+     trace},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+std::string usage_of(const Command& command) {
+  return std::string(command.name) + (command.usage[0] == '\0' ? "" : std::string(" ") + command.usage);
+}
+
+int misused(const Context& context, const Command& command, const std::string& message,
+            const std::string& hint) {
+  return context.misuse({"usage", message, hint}, usage_of(command));
+}
+
+bool take_flag(std::vector<std::string>& words, const std::string& flag) {
+  const auto found = std::find(words.begin(), words.end(), flag);
+  if (found == words.end()) return false;
+  words.erase(found);
+  return true;
+}
+
+}  // namespace nat

@@ -1,0 +1,25 @@
+// natctl flush.
+#include "natd/natctl/command.h"
+#include "natd/natctl/format.h"
+
+namespace nat {
+
+int flush(const Context& context, const Command& self, const std::vector<std::string>& words) {
+  const auto filter = Filter::parse(words);
+  if (!filter) return context.misuse(filter.error(), usage_of(self));
+  Request request;
+  request.order = Order::flush;
+  request.filter = *filter;
+  const auto done = context.ask(request);
+  if (!done) return context.fail(done.error());
+  if (context.style.json) {
+    context.print_json(*done);
+    return kDone;
+  }
+  const Json removed = done->value("removed", Json::object());
+  context.out << "removed " << counted(removed.value("mappings", std::uint64_t{0}), "mapping") << " and "
+              << counted(removed.value("sessions", std::uint64_t{0}), "session") << "\n";
+  return kDone;
+}
+
+}  // namespace nat

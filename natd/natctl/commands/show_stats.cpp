@@ -1,0 +1,128 @@
+// natctl show stats.
+#include "natd/natctl/command.h"
+#include "natd/natctl/format.h"
+
+namespace nat {
+namespace {
+
+std::uint64_t number(const Json& object, const std::string& name) {
+  return object.value(name, std::uint64_t{0});
+}
+std::string digits(const Json& object, const std::string& name) {
+  return std::to_string(number(object, name));
+}
+std::string text(const Json& object, const char* name) { return object.value(name, std::string()); }
+
+Tone tone_of(const std::string& outcome) {
+  return outcome == "forward" ? Tone::good : outcome == "drop" ? Tone::bad : Tone::plain;
+}
+
+void print_headline(const Context& context, const Json& stats) {
+  std::string addresses;
+  for (const Json& address : stats.value("addresses", Json::array())) {
+    addresses += " " + address.get<std::string>();
+  }
+  context.out << "natd " << text(stats, "natd") << "  up " << format_age(number(stats, "uptime")) << "  "
+              << text(stats, "datapath") << "  " << text(stats, "internal") << " -> "
+              << text(stats, "external") << (addresses.empty() ? " without an address" : addresses) << "\n\n";
+}
+
+void print_reasons(const Context& context, const Json& stats, bool all, bool explain) {
+  std::vector<Column> columns{{"OUTCOME"},
+                              {"REASON"},
+                              {"PACKETS", Align::right},
+                              {"BYTES", Align::right},
+                              {"FROM INSIDE", Align::right},
+                              {"FROM OUTSIDE", Align::right}};
+  if (explain) columns.push_back({"MEANING"});
+  Table table(columns);
+  for (const Json& reason : stats.value("reasons", Json::array())) {
+    if (!all && number(reason, "packets") == 0) continue;
+    const std::string outcome = text(reason, "outcome");
+    std::vector<Cell> row{Cell(outcome, tone_of(outcome)), text(reason, "reason"),
+                          digits(reason, "packets"),       format_bytes(number(reason, "bytes")),
+                          digits(reason, "from_internal"), digits(reason, "from_external")};
+    if (explain) row.emplace_back(text(reason, "sentence"));
+    table.add(std::move(row));
+  }
+  if (table.empty()) {
+    context.out << "no packet yet\n\n";
+    return;
+  }
+  context.print(table);
+  context.out << "\n";
+}
+
+void print_gauges(const Context& context, const Json& stats, bool all) {
+  const Json gauges = stats.value("gauges", Json::object());
+  Table table({{"TABLE"}, {"NOW", Align::right}, {"LIMIT", Align::right}, {"FULL", Align::right}});
+  for (const auto& [name, value] : gauges.items()) {
+    if (name.ends_with("_limit") || (!all && name.starts_with("held_") && value == 0)) continue;
+    const std::uint64_t limit = number(gauges, name + "_limit");
+    std::string shown = name;
+    for (char& c : shown) c = c == '_' ? ' ' : c;
+    table.add({shown, std::to_string(value.get<std::uint64_t>()), limit == 0 ? "-" : std::to_string(limit),
+               format_share(value.get<std::uint64_t>(), limit)});
+  }
+  context.print(table);
+}
+
+void print_pools(const Context& context, const Json& pools) {
+  if (pools.empty()) return;
+  Table table({{"ADDRESS"},
+               {"PROTO"},
+               {"PORTS USED", Align::right},
+               {"RESTING", Align::right},
+               {"CAPACITY", Align::right},
+               {"FULL", Align::right}});
+  for (const Json& pool : pools) {
+    table.add({text(pool, "address"), text(pool, "proto"), digits(pool, "used"), digits(pool, "resting"),
+               digits(pool, "capacity"),
+               format_share(number(pool, "used") + number(pool, "resting"), number(pool, "capacity"))});
+  }
+  context.out << "\n";
+  context.print(table);
+}
+
+void print_counters(const Context& context, const Json& stats, bool all) {
+  Table table({{"COUNTER"}, {"VALUE", Align::right}});
+  for (const char* group : {"counters", "datapath_counters"}) {
+    for (const auto& [name, value] : stats.value(group, Json::object()).items()) {
+      if (!all && value == 0) continue;
+      std::string shown = name;
+      for (char& c : shown) c = c == '_' ? '-' : c;
+      table.add({shown, std::to_string(value.get<std::uint64_t>())});
+    }
+  }
+  if (table.empty()) return;
+  context.out << "\n";
+  context.print(table);
+}
+
+}  // namespace
+
+int show_stats(const Context& context, const Command& self, const std::vector<std::string>& words) {
+  std::vector<std::string> rest = words;
+  const bool all = take_flag(rest, "--all");
+  const bool explain = take_flag(rest, "--explain");
+  if (!rest.empty()) return misused(context, self, "'" + rest.front() + "' is no option of show stats");
+  Request request;
+  request.order = Order::show_stats;
+  Json pools;
+  const auto stats = context.ask(request, pools);
+  if (!stats) return context.fail(stats.error());
+  if (context.style.json) {
+    Json members = *stats;
+    members["pools"] = pools;
+    context.print_json(members);
+    return kDone;
+  }
+  print_headline(context, *stats);
+  print_reasons(context, *stats, all, explain);
+  print_gauges(context, *stats, all);
+  print_pools(context, pools);
+  print_counters(context, *stats, all);
+  return kDone;
+}
+
+}  // namespace nat

@@ -1,0 +1,67 @@
+// natctl watch.
+#include "natd/natctl/command.h"
+#include "natd/natctl/format.h"
+
+namespace nat {
+namespace {
+
+std::string text(const Json& object, const char* name) { return object.value(name, std::string()); }
+
+std::string mapping_text(const Json& event) {
+  const std::string name = text(event, "name");
+  const std::string remote = text(event, "remote");
+  return "mapping " + std::to_string(event.value("id", std::uint64_t{0})) + " " + text(event, "proto") + " " +
+         text(event, "internal") + " = " + text(event, "external") +
+         (remote.empty() ? "" : " for " + remote) + " " + text(event, "origin") +
+         (name.empty() ? "" : " \"" + name + "\"");
+}
+
+struct Line {
+  const char* sign;
+  std::string rest;
+  Tone tone;
+};
+
+Line describe(const Json& event) {
+  const std::string kind = text(event, "event");
+  if (kind == "mapping-created") return {"+", mapping_text(event), Tone::good};
+  if (kind == "mapping-removed") return {"-", mapping_text(event) + ", " + text(event, "cause"), Tone::faint};
+  if (kind == "refused") {
+    const auto packets = event.value("packets", std::uint64_t{1});
+    return {"!",
+            "drop " + text(event, "reason") + " " + text(event, "proto") + " " + text(event, "source") +
+                " > " + text(event, "destination") +
+                (packets > 1 ? " (x" + std::to_string(packets) + " in 1s)" : ""),
+            Tone::bad};
+  }
+  if (kind == "lost") {
+    return {"?", "lost " + counted(event.value("count", std::uint64_t{0}), "event") + ": too many at once",
+            Tone::bad};
+  }
+  return {"?", kind, Tone::plain};
+}
+
+}  // namespace
+
+int watch(const Context& context, const Command& self, const std::vector<std::string>& words) {
+  const auto filter = Filter::parse(words);
+  if (!filter) return context.misuse(filter.error(), usage_of(self));
+  Request request;
+  request.order = Order::watch;
+  request.filter = *filter;
+  context.chat("watching; Ctrl-C ends it");
+  const auto end = context.ask(request, [&](const Json& event) {
+    if (context.style.json) {
+      context.out << event.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+    } else {
+      const Line line = describe(event);
+      context.out << format_clock(event.value("time", 0.0)) << " "
+                  << painted(line.sign + (" " + line.rest), line.tone, context.style.colours) << "\n";
+    }
+    context.out.flush();
+    return context.out.good();
+  });
+  return end ? kDone : context.fail(end.error());
+}
+
+}  // namespace nat
