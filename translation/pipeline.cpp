@@ -443,10 +443,10 @@ void Engine::Pipeline::touch(std::uint32_t number, const PacketView& view, Direc
   const Timeouts& timeouts = tables_.policy().timeouts;
   switch (session.protocol) {
     case Protocol::udp:
-      if (outbound || (timeouts.udp_inbound_refresh && session.answered)) tables_.arm(session, timeouts.udp);
+      if (outbound || (timeouts.udp_inbound_refresh && session.answered)) tables_.arm(number, timeouts.udp);
       return;
     case Protocol::icmp:
-      if (outbound) tables_.arm(session, timeouts.icmp);
+      if (outbound) tables_.arm(number, timeouts.icmp);
       return;
     case Protocol::tcp:
       break;
@@ -455,16 +455,16 @@ void Engine::Pipeline::touch(std::uint32_t number, const PacketView& view, Direc
     case TcpTimer::keep:
       break;
     case TcpTimer::opening:
-      tables_.arm(session, timeouts.tcp_opening);
+      tables_.arm(number, timeouts.tcp_opening);
       break;
     case TcpTimer::established:
-      tables_.arm(session, timeouts.tcp_established);
+      tables_.arm(number, timeouts.tcp_established);
       break;
     case TcpTimer::closing:
-      tables_.rearm_earlier(number, timeouts.tcp_closing);
+      tables_.arm(number, timeouts.tcp_closing);
       break;
     case TcpTimer::reset:
-      tables_.rearm_earlier(number, timeouts.tcp_reset);
+      tables_.arm(number, timeouts.tcp_reset);
       break;
   }
 }

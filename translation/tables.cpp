@@ -315,8 +315,7 @@ void Tables::mark_answered(std::uint32_t number) {
   permissions_.add(session.mapping, session.remote_address);
 }
 
-void Tables::rearm_earlier(std::uint32_t number, Duration timeout) {
-  arm(sessions_[number], timeout);
+void Tables::rearm(std::uint32_t number) {
   wheel_.erase(number);
   wheel_.insert(number, sessions_[number].deadline);
 }

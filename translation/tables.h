@@ -11,6 +11,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "filtering/permissions.h"
@@ -73,9 +74,13 @@ class Tables {
   std::uint32_t open_session(std::uint32_t mapping, Endpoint remote, Direction direction, Duration timeout);
   // The first outbound packet on a session made from outside.
   void mark_answered(std::uint32_t session);
-  void arm(Session& session, Duration timeout) { session.deadline = deadline_in(timeout); }
-  // As arm, for a deadline that may be earlier than the one before.
-  void rearm_earlier(std::uint32_t session, Duration timeout);
+  // The session ends when nothing else is heard for `timeout`.
+  void arm(std::uint32_t number, Duration timeout) {
+    Session& session = sessions_[number];
+    const Tick before = std::exchange(session.deadline, deadline_in(timeout));
+    // A later deadline is seen when the wheel comes to the old one, an earlier one must be moved.
+    if (session.deadline < before) rearm(number);
+  }
   void retire(std::uint32_t session);
   void forget(std::uint32_t session);
   SessionView view_session(std::uint32_t session) const;
@@ -106,6 +111,7 @@ class Tables {
 
  private:
   Tick tick_of(TimePoint time) const;
+  void rearm(std::uint32_t session);
   void count_session(std::uint32_t mapping, int change);
   std::uint16_t pool_index_for(Address internal) const;
   PortRange port_class(const PortPool& pool, Protocol protocol, std::uint16_t internal_port) const;
