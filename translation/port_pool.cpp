@@ -109,7 +109,7 @@ void PortPool::release(std::uint16_t port, Endpoint owner, TimePoint until, Time
   }
 }
 
-void PortPool::wake(TimePoint now, unsigned budget) {
+void PortPool::wake(TimePoint now, unsigned& budget) {
   for (; budget > 0 && !rest_order_.empty(); --budget) {
     const auto [port, serial] = rest_order_.front();
     const auto rest = resting_.find(port);

@@ -37,8 +37,8 @@ class PortPool {
   // The port becomes free, after resting until `until` when that lies ahead. At most a quarter of the pool
   // rests; beyond that the one that rested longest becomes free.
   void release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now);
-  // Frees ports whose rest is over, at most `budget`.
-  void wake(TimePoint now, unsigned budget);
+  // Frees ports whose rest is over; each counts against the budget.
+  void wake(TimePoint now, unsigned& budget);
 
   bool free(std::uint16_t port) const { return (free_[port >> 6] >> (port & 63) & 1) != 0; }
   bool may_take(std::uint16_t port, Endpoint owner) const;

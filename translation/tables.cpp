@@ -10,6 +10,8 @@ namespace {
 constexpr std::uint16_t kFirstUserPort = 1024;
 // How often a port that a socket of the gateway occupies is put aside for another.
 constexpr int kPortAttempts = 16;
+// How many ports that have rested a new mapping wakes; the others are left to expire().
+constexpr unsigned kWakeBudget = 64;
 
 }  // namespace
 
@@ -101,7 +103,8 @@ PortRange Tables::port_class(const PortPool& pool, Protocol protocol, std::uint1
 }
 
 std::optional<std::uint16_t> Tables::choose_port(PortPool& pool, Protocol protocol, Endpoint internal) {
-  pool.wake(now_, 64);
+  unsigned budget = kWakeBudget;
+  pool.wake(now_, budget);
   const auto occupied = [&](std::uint16_t port) { return host_ != nullptr && host_->in_use(protocol, port); };
   const PortRange range = port_class(pool, protocol, internal.port);
   const bool in_class = internal.port >= range.first && internal.port <= range.last;
@@ -386,7 +389,7 @@ bool Tables::expire(unsigned budget) {
   }
   const bool cleared = clear_ended(budget);
   for (PoolAddress& address : pool_) {
-    for (PortPool& ports : address.ports) ports.wake(now_, 16);
+    for (PortPool& ports : address.ports) ports.wake(now_, budget);
   }
   return budget == 0 || !cleared;
 }
