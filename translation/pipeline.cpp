@@ -278,9 +278,7 @@ Decision Engine::Pipeline::decide_inbound(const Flow& flow, bool hairpinned) con
   }
   const Endpoint internal = tables_.mappings()[mapping].internal;
   const std::uint32_t other = sessions.find_outbound({flow.protocol, internal, remote});
-  if (other != kNone && sessions[other].live && !tables_.expired(sessions[other])) {
-    return {.mapping = mapping, .reason = Reason::session_conflict};
-  }
+  if (open(other)) return {.mapping = mapping, .reason = Reason::session_conflict};
   if (const auto refusal = tables_.session_refusal(internal.address, mapping, Direction::inbound)) {
     return {.mapping = mapping, .reason = *refusal};
   }
