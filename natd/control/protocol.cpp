@@ -4,8 +4,8 @@
 #include <array>
 
 #include "config/diagnostic.h"
-#include "config/suggestion.h"
 #include "config/port_forward.h"
+#include "config/suggestion.h"
 
 namespace nat {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "config/diagnostic.h"
-#include "config/option.h"
+#include "config/suggestion.h"
 #include "natd/natctl/command.h"
 
 namespace nat {

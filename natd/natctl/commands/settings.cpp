@@ -3,7 +3,7 @@
 
 #include "config/change.h"
 #include "config/diagnostic.h"
-#include "config/option.h"
+#include "config/suggestion.h"
 #include "natd/natctl/command.h"
 #include "natd/natctl/format.h"
 
