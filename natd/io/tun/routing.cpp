@@ -124,7 +124,7 @@ std::string tun_safety_net(const Links& links) {
     return "    iifname { \"" + from + "\", \"" + device + "\" } oifname \"" + to + "\" drop\n";
   };
   return tun_safety_net_removal() +
-         "table ip natd_tun {\n"
+         "\ntable ip natd_tun {\n"
          "  chain forward {\n"
          "    type filter hook forward priority -310; policy accept;\n" +
          drop(links.internal, kTunInternal, links.external) +
@@ -133,6 +133,6 @@ std::string tun_safety_net(const Links& links) {
          "}\n";
 }
 
-std::string tun_safety_net_removal() { return "add table ip natd_tun; delete table ip natd_tun;\n"; }
+std::string tun_safety_net_removal() { return "add table ip natd_tun; delete table ip natd_tun"; }
 
 }  // namespace nat

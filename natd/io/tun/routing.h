@@ -62,6 +62,7 @@ std::string tun_batch(const TunRouting& before, const TunRouting& after);
 // Input of `nft -f -`: nothing crosses between the sides but through natd, whatever the routes say. It stays
 // when natd is killed.
 std::string tun_safety_net(const Links& links);
+// The same as an argument of nft(8); does no harm when there is none.
 std::string tun_safety_net_removal();
 
 }  // namespace nat
