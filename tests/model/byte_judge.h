@@ -1,0 +1,20 @@
+// What a NAT may do to the octets of a packet: addresses, ports or identifiers, the checksums that cover
+// them, and the identification of a packet that may be fragmented (RFC 6864). Everything else stays; what was
+// a right checksum is a right one afterwards, and what was wrong is wrong by the same amount.
+#pragma once
+
+#include <string>
+
+#include "tests/support/octets.h"
+
+namespace nat::test {
+
+// `source` and `destination` are those that the packet must have now; for an ICMP echo the port of `own` is
+// the identifier it must have. Empty when all is well, else what is not.
+std::string judge_octets(const Octets& before, const Octets& after, Endpoint source, Endpoint destination,
+                         bool may_change_identification);
+
+// The packet with other endpoints and every checksum computed anew.
+Octets readdressed(Octets packet, Endpoint source, Endpoint destination);
+
+}  // namespace nat::test

@@ -1,0 +1,90 @@
+// natd_model [--operations N] [--seeds N] [--seed N]: runs the engine beside the naive NAT.
+//
+// Prints the first disagreement with the seed and the number of the operation, which is all one needs to see
+// it again.
+#include <array>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+
+#include "tests/model/rig.h"
+
+namespace {
+
+struct Options {
+  std::uint64_t operations = 12000;  // for each seed and profile
+  std::uint64_t seeds = 6;
+  std::uint64_t first_seed = 1;
+};
+
+using nat::Reason;
+
+// What must have happened at least once in all the runs together; else the world is too poor to prove much.
+constexpr Reason kMustHappen[] = {
+    Reason::translated,         Reason::hairpinned,          Reason::fragment_held,
+    Reason::not_ours,           Reason::gateway_traffic,     Reason::no_mapping,
+    Reason::unsolicited_syn,    Reason::filtered_by_address, Reason::filtered_by_port,
+    Reason::tcp_no_session,     Reason::echo_no_session,     Reason::session_conflict,
+    Reason::hairpin_off,        Reason::no_external_address, Reason::ports_exhausted,
+    Reason::mapping_limit,      Reason::session_limit,       Reason::host_limit,
+    Reason::host_mapping_limit, Reason::host_session_limit,  Reason::fragment_of_refused,
+    Reason::icmp_no_session};
+
+std::array<std::uint64_t, nat::kReasonCount> happened{};
+
+bool rich_enough() {
+  bool rich = true;
+  for (const Reason reason : kMustHappen) {
+    if (happened[static_cast<std::size_t>(reason)] > 0) continue;
+    std::cout << "model: nothing ever met " << nat::to_string(reason) << "\n";
+    rich = false;
+  }
+  return rich;
+}
+
+bool run(const nat::test::Profile& profile, std::uint64_t seed, std::uint64_t operations) {
+  nat::test::Rig rig(profile, seed);
+  for (std::uint64_t operation = 0; operation < operations; ++operation) {
+    if (!rig.step()) {
+      std::cout << "model: " << profile.name << ", seed " << seed << ", operation " << operation << ": "
+                << rig.failure() << "\n";
+      return false;
+    }
+  }
+  if (!rig.finish()) {
+    std::cout << "model: " << profile.name << ", seed " << seed << ", at the end: " << rig.failure() << "\n";
+    return false;
+  }
+  for (std::size_t i = 0; i < nat::kReasonCount; ++i) {
+    happened[i] += rig.counters().total(static_cast<Reason>(i)).packets;
+  }
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string name = argv[i];
+    const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
+    if (name == "--operations") options.operations = value;
+    if (name == "--seeds") options.seeds = value;
+    if (name == "--seed") {
+      options.first_seed = value;
+      options.seeds = 1;
+    }
+  }
+  bool agreed = true;
+  for (const auto& profile : nat::test::kProfiles) {
+    for (std::uint64_t seed = 0; seed < options.seeds && agreed; ++seed) {
+      agreed = run(profile, options.first_seed + seed, options.operations);
+    }
+  }
+  if (agreed) {
+    std::cout << "model: " << std::size(nat::test::kProfiles) * options.seeds * options.operations
+              << " operations, no disagreement\n";
+  }
+  if (agreed && options.seeds > 1) agreed = rich_enough();
+  return agreed ? 0 : 1;
+}

@@ -1,0 +1,506 @@
+#include "tests/model/rig.h"
+
+#include <algorithm>
+
+#include "tests/model/byte_judge.h"
+#include "tests/support/checksums.h"
+#include "tests/support/fragments.h"
+#include "translation/net/wire.h"
+
+namespace nat::test {
+namespace {
+
+constexpr std::uint16_t kInternalPorts[] = {123, 600, 2000, 2001, 4321, 40000};
+constexpr std::uint16_t kRemotePorts[] = {53, 7000, 7001};
+constexpr Address kPool[] = {Address(203, 0, 113, 11), Address(203, 0, 113, 12)};
+
+std::string in_words(const Words& words) {
+  std::string text = std::string(to_string(words.protocol)) + " " + words.source.to_string() + " > " +
+                     words.destination.to_string() + " from " + to_string(words.in);
+  if (words.syn) text += " SYN";
+  if (words.ack) text += " ACK";
+  if (words.fin) text += " FIN";
+  if (words.rst) text += words.far_off ? " RST(far off)" : " RST";
+  if (words.echo_reply) text += " reply";
+  return text;
+}
+
+Address router() { return Address(198, 51, 100, 1); }
+
+}  // namespace
+
+Rig::Rig(const Profile& profile, std::uint64_t seed)
+    : profile_(profile),
+      random_(seed),
+      gateway_(first_policy(), seed),
+      naive_(first_policy(), profile.exact) {
+  gateway_.host.sockets = {{Protocol::udp, 4321}, {Protocol::tcp, 2000}, {Protocol::udp, 5353}};
+  if (chance(50)) gateway_.host.sockets.insert({Protocol::icmp, 0});
+  naive_.sockets = gateway_.host.sockets;
+}
+
+Policy Rig::first_policy() {
+  Policy policy = plain_policy();
+  policy.external_addresses = {kPool[0], kPool[1]};
+  if (profile_.scarce) {
+    policy.external_addresses = {kPool[0]};
+    policy.ports.ranges = {{600, 605}, {2000, 2039}};
+    policy.ports.rest = seconds(50);
+  }
+  return policy;
+}
+
+bool Rig::step() {
+  const std::uint32_t kind = below(1000);
+  if (kind < 250) {
+    send_outbound();
+  } else if (kind < 450) {
+    send_inbound();
+  } else if (kind < 800) {
+    send_on_session();
+  } else if (kind < 870) {
+    send_error();
+  } else if (kind < 980) {
+    pass_time();
+  } else if (kind < 990) {
+    flush();
+  } else {
+    change_policy();
+  }
+  if (profile_.exact) sweep();
+  if (failure_.empty() && chance(5)) compare_tables();
+  if (!naive_.complaints.empty()) fail(naive_.complaints.front());
+  return failure_.empty();
+}
+
+// --- What is sent.
+
+Endpoint Rig::random_internal() {
+  const auto host = static_cast<std::uint8_t>(1 + below(4));
+  return {Address(10, 0, 0, host), kInternalPorts[below(std::size(kInternalPorts))]};
+}
+
+Endpoint Rig::random_remote() {
+  const auto host = static_cast<std::uint8_t>(31 + below(3));
+  return {Address(192, 0, 2, host), kRemotePorts[below(std::size(kRemotePorts))]};
+}
+
+Endpoint Rig::random_external(Protocol protocol) {
+  std::vector<Endpoint> known;
+  for (const auto& [key, mapping] : naive_.mappings()) {
+    if (key.first == protocol) known.push_back(key.second);
+  }
+  if (!known.empty() && chance(85)) return known[below(static_cast<std::uint32_t>(known.size()))];
+  return {kPool[below(2)], kInternalPorts[below(std::size(kInternalPorts))]};
+}
+
+void Rig::choose_flags(Words& words) {
+  if (words.protocol != Protocol::tcp) return;
+  switch (below(10)) {
+    case 0:
+    case 1:
+    case 2:
+      words.syn = true;
+      return;
+    case 3:
+      words.syn = words.ack = true;
+      return;
+    case 4:
+      words.fin = words.ack = true;
+      return;
+    case 5:
+      words.rst = true;
+      words.ack = chance(50);
+      words.far_off = chance(50);
+      return;
+    default:
+      words.ack = true;
+  }
+}
+
+Words Rig::random_words(Protocol protocol, Realm in) {
+  Words words;
+  words.protocol = protocol;
+  words.in = in;
+  choose_flags(words);
+  if (protocol == Protocol::tcp && chance(50)) {
+    words.ack = words.fin = words.rst = words.far_off = false;
+    words.syn = true;
+  }
+  words.echo_reply = protocol == Protocol::icmp && chance(in == Realm::external ? 90 : 5);
+  return words;
+}
+
+void Rig::send_outbound() {
+  const Protocol protocol = kProtocols[below(3)];
+  Words words = random_words(protocol, Realm::internal);
+  words.source = random_internal();
+  words.destination = chance(20) ? random_external(protocol) : random_remote();
+  send(words);
+}
+
+void Rig::send_inbound() {
+  const Protocol protocol = kProtocols[below(3)];
+  Words words = random_words(protocol, Realm::external);
+  words.source = random_remote();
+  words.destination = random_external(protocol);
+  if (chance(2)) words.destination.address = Address(198, 51, 100, 77);
+  send(words);
+}
+
+void Rig::send_on_session() {
+  std::vector<Words> flows;
+  for (const auto& [key, mapping] : naive_.mappings()) {
+    for (const auto& [remote, session] : mapping.sessions) {
+      const bool hairpinned = naive_.is_external(remote.address);
+      if (chance(50) || hairpinned) {
+        flows.push_back({.protocol = mapping.protocol,
+                         .in = Realm::internal,
+                         .source = mapping.internal,
+                         .destination = remote});
+      } else {
+        flows.push_back({.protocol = mapping.protocol,
+                         .in = Realm::external,
+                         .source = remote,
+                         .destination = mapping.external});
+      }
+    }
+  }
+  if (flows.empty()) return;
+  Words words = flows[below(static_cast<std::uint32_t>(flows.size()))];
+  choose_flags(words);
+  words.echo_reply = words.protocol == Protocol::icmp && words.in == Realm::external;
+  send(words);
+}
+
+Octets Rig::build(const Words& words) {
+  const std::uint16_t identifier = words.in == Realm::internal ? words.source.port : words.destination.port;
+  PacketBuilder packet =
+      words.protocol == Protocol::udp ? udp(words.source, words.destination)
+      : words.protocol == Protocol::icmp
+          ? (words.echo_reply ? echo_reply(words.source.address, words.destination.address, identifier)
+                              : echo(words.source.address, words.destination.address, identifier))
+          : tcp(words.source, words.destination,
+                static_cast<std::uint8_t>((words.syn ? kSyn : 0) | (words.ack ? kAck : 0) |
+                                          (words.fin ? kFin : 0) | (words.rst ? kRst : 0)));
+  if (words.far_off) packet.sequence(0x7fff0000);
+  Octets payload(1 + below(64));
+  for (auto& octet : payload) octet = static_cast<std::uint8_t>(random_.next());
+  // Now and then an address of ours in the payload: it must not be touched.
+  if (payload.size() >= 4 && chance(10)) store32(payload.data(), words.source.address.value());
+  packet.payload(payload).identification(next_identification_++);
+  if (chance(50)) packet.may_fragment();
+  if (words.protocol == Protocol::udp && chance(10)) packet.no_checksum();
+  if (chance(5)) packet.broken();
+  if (chance(5)) packet.ip_options({1, 1, 1, 0});
+  return packet.build();
+}
+
+void Rig::send(const Words& chosen) {
+  Words words = chosen;
+  // The remote of a query has no port of its own.
+  if (words.protocol == Protocol::icmp) {
+    (words.in == Realm::internal ? words.destination : words.source).port = 0;
+  }
+  doing_ = in_words(words);
+  const Octets packet = build(words);
+  if (words.protocol == Protocol::udp && packet.size() > 44 && chance(8)) {
+    send_in_fragments(words, packet);
+  } else {
+    send_whole(words, packet);
+  }
+}
+
+std::optional<Endpoint> Rig::newly_mapped(std::size_t known) const {
+  const auto& created = gateway_.observer.created;
+  if (created.size() == known) return std::nullopt;
+  return created.back().external;
+}
+
+void Rig::send_whole(const Words& words, const Octets& packet) {
+  const bool plain = words.protocol != Protocol::icmp || words.echo_reply == (words.in == Realm::external);
+  const Explanation explanation = gateway_.engine.explain(
+      {.protocol = words.protocol,
+       .in = words.in,
+       .source = words.source,
+       .destination = words.destination,
+       .tcp_flags = static_cast<std::uint8_t>((words.syn ? kSyn : 0) | (words.ack ? kAck : 0) |
+                                              (words.fin ? kFin : 0) | (words.rst ? kRst : 0))},
+      gateway_.now());
+  const std::size_t known = gateway_.observer.created.size();
+  const Outcome outcome = gateway_.translate(packet, words.in);
+  const Expected expected = naive_.judge(words, newly_mapped(known), gateway_.now());
+  if (outcome.reason != expected.reason) {
+    fail(std::string("the engine says ") + to_string(outcome.reason) + ", expected " +
+         to_string(expected.reason));
+    return;
+  }
+  if (plain) check_explanation(words, explanation, outcome.reason, newly_mapped(known).has_value());
+  if (!outcome.forwarded()) {
+    if (outcome.packet != packet) fail("a packet that was not forwarded was changed");
+    return;
+  }
+  if (outcome.out != expected.out) return fail("it leaves on the wrong side");
+  const bool leaves = words.in == Realm::internal;
+  const std::string wrong =
+      judge_octets(packet, outcome.packet, expected.source, expected.destination, leaves);
+  if (!wrong.empty()) return fail(wrong);
+  Words after = words;
+  after.source = expected.source;
+  after.destination = expected.destination;
+  if (!checksums_valid(outcome.packet)) return;
+  sent_.push_back({outcome.packet, after, outcome.out});
+  if (sent_.size() > 50) sent_.erase(sent_.begin());
+}
+
+// explain() must foretell what translate() does, up to what only the choice of a port can tell.
+void Rig::check_explanation(const Words& words, const Explanation& explanation, Reason reason, bool mapped) {
+  if (!profile_.exact || explanation.reason == reason) return;
+  if (reason == Reason::ports_exhausted) return;
+  // A hairpinned packet may need two sessions, and the second is refused after the first was made.
+  if (explanation.reason == Reason::hairpinned &&
+      (reason == Reason::host_session_limit || reason == Reason::session_limit)) {
+    return;
+  }
+  // Whether a filter lets a hairpinned packet in may hang on the port that its sender will get.
+  if (mapped && naive_.policy().hairpin_filter) return;
+  fail(std::string("explain foretold ") + to_string(explanation.reason) + ", and it was " +
+       to_string(reason) + " for " + in_words(words));
+}
+
+void Rig::send_in_fragments(const Words& words, const Octets& packet) {
+  std::vector<Octets> pieces = cut(packet, 8 * (1 + below(3)));
+  for (std::size_t i = pieces.size(); i > 1; --i) {
+    std::swap(pieces[i - 1], pieces[below(static_cast<std::uint32_t>(i))]);
+  }
+  const std::size_t known = gateway_.observer.created.size();
+  std::vector<Octets> through;
+  std::optional<Outcome> first;
+  const auto note = [&](const Octets& before, const Outcome& outcome) {
+    const bool is_first = (load16(before.data() + ip::kFragment) & ip::kOffsetMask) == 0;
+    if (is_first) first = outcome;
+    if (outcome.forwarded()) through.push_back(outcome.packet);
+    if (!is_first && outcome.action() == Action::drop && outcome.reason != Reason::fragment_of_refused) {
+      fail(std::string("a later fragment met ") + to_string(outcome.reason));
+    }
+  };
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    note(pieces[i], gateway_.translate(pieces[i], words.in, ChecksumState::complete, false, i));
+    for (const auto& [token, outcome] : gateway_.released()) note(pieces[token], outcome);
+  }
+  const Expected expected = naive_.judge(words, newly_mapped(known), gateway_.now());
+  if (!failure_.empty()) return;
+  if (first->reason != expected.reason) {
+    return fail(std::string("the first fragment met ") + to_string(first->reason) + ", expected " +
+                to_string(expected.reason));
+  }
+  if (!first->forwarded()) {
+    if (!through.empty()) fail("a fragment of a refused datagram got through");
+    return;
+  }
+  const auto whole = join(through);
+  if (!whole) return fail("the fragments do not fit together any more");
+  Octets before = packet;
+  store16(before.data() + ip::kFragment, 0);
+  fix_ip_checksum(before);
+  const std::string wrong =
+      judge_octets(before, *whole, expected.source, expected.destination, words.in == Realm::internal);
+  if (!wrong.empty()) fail("fragments: " + wrong);
+}
+
+void Rig::send_error() {
+  if (sent_.empty()) return;
+  const Sent& about = sent_[below(static_cast<std::uint32_t>(sent_.size()))];
+  if (about.words.protocol == Protocol::tcp && about.words.rst) return;
+  const Realm in = about.out;
+  const bool returns = in == Realm::internal && naive_.is_external(about.words.source.address);
+  const Address to = about.words.source.address;
+  const Address from = chance(50) ? about.words.destination.address
+                                  : (in == Realm::external ? router() : Address(10, 0, 0, 99));
+  const std::size_t sizes[] = {28, 37, 40, 48, about.packet.size()};
+  const std::size_t header = (about.packet[0] & 0x0fU) * 4;
+  const std::size_t quoted = std::max(header + 8, std::min(sizes[below(5)], about.packet.size()));
+  const std::uint8_t code = static_cast<std::uint8_t>(below(5));
+  const Octets packet = icmp_error(from, to, chance(70) ? 3 : 11, code, about.packet, quoted);
+  doing_ = "error about " + in_words(about.words) + " from " + to_string(in);
+  const Outcome outcome = gateway_.translate(packet, in);
+  Expected expected = naive_.judge_error(about.words, in, returns, gateway_.now());
+  if (in == Realm::external && !naive_.is_external(to)) expected.reason = Reason::not_ours;
+  if (naive_.is_external(from)) expected.reason = Reason::spoofed_source;
+  if (outcome.reason != expected.reason) {
+    return fail(std::string("the engine says ") + to_string(outcome.reason) + ", expected " +
+                to_string(expected.reason));
+  }
+  if (!outcome.forwarded()) return;
+  Octets quote = readdressed(about.packet, expected.source, expected.destination);
+  // Half a checksum cannot be brought up to date.
+  const std::size_t half = header + tcp::kChecksum;
+  if (about.words.protocol == Protocol::tcp && quoted == half + 1) quote[half] = about.packet[half];
+  const Address outer_source = in == Realm::internal ? expected.destination.address : from;
+  const Address outer_destination = outcome.out == Realm::internal ? expected.source.address : to;
+  Octets wanted = icmp_error(outer_source, outer_destination, packet[20], code, quote, quoted);
+  if (outcome.packet != wanted) fail("the error is not as it should be");
+}
+
+// --- What else happens.
+
+void Rig::pass_time() {
+  constexpr int kSeconds[] = {0,   1,   1,   2,   5,   29,  31,  59,  60,   61,
+                              119, 121, 239, 240, 241, 299, 300, 301, 7439, 7441};
+  const int step = kSeconds[below(std::size(kSeconds))];
+  if (step > 1000 && chance(80)) return;
+  gateway_.advance(seconds(step));
+  if (profile_.exact || chance(30)) sweep();
+  naive_.settle(gateway_.now());
+}
+
+void Rig::sweep() {
+  if (profile_.exact) {
+    gateway_.sweep();
+  } else {
+    gateway_.engine.expire(gateway_.now(), 1 + below(20));
+  }
+}
+
+void Rig::flush() {
+  if (naive_.mappings().empty()) return;
+  auto at = naive_.mappings().begin();
+  std::advance(at, below(static_cast<std::uint32_t>(naive_.mappings().size())));
+  const auto [protocol, external] = at->first;
+  doing_ = "flush " + external.to_string();
+  std::uint64_t cursor = 0;
+  do {
+    gateway_.engine.flush(
+        cursor, 50, [&](const MappingView& m) { return m.protocol == protocol && m.external == external; },
+        gateway_.now());
+  } while (cursor != 0);
+  naive_.flush(protocol, external, gateway_.now());
+}
+
+Policy Rig::other_policy() {
+  Policy policy = naive_.policy();
+  for (const Protocol protocol : kProtocols) {
+    if (chance(50)) policy.of(protocol).mapping = static_cast<Behavior>(below(3));
+    if (chance(50)) policy.of(protocol).filtering = static_cast<Behavior>(below(3));
+  }
+  policy.hairpin = chance(80);
+  policy.hairpin_filter = chance(30);
+  policy.ports.preserve = chance(80);
+  policy.timeouts.udp_inbound_refresh = chance(30);
+  policy.timeouts.udp = seconds(chance(50) ? 120 : 300);
+  policy.timeouts.tcp_established = seconds(chance(30) ? 600 : 7440);
+  policy.timeouts.tcp_opening = seconds(chance(30) ? 60 : 240);
+  policy.port_forwards.clear();
+  if (chance(30)) {
+    policy.port_forwards.push_back({Protocol::tcp, {Address(), 8443}, {Address(10, 0, 0, 1), 2000}, "web"});
+  }
+  if (chance(30)) {
+    policy.port_forwards.push_back({Protocol::udp, {kPool[0], 2001}, {Address(10, 0, 0, 2), 2001}, "game"});
+  }
+  if (profile_.scarce) {
+    // A few tight limits at a time, so that each of them is met.
+    const auto limit = [&](std::uint32_t least, std::uint32_t spread) {
+      return chance(30) ? least + below(spread) : 10000;
+    };
+    policy.limits.mappings = limit(8, 20);
+    policy.limits.hosts = limit(2, 2);
+    policy.limits.mappings_per_host = limit(3, 8);
+    policy.limits.sessions_per_host = limit(5, 10);
+    policy.limits.sessions = limit(10, 30);
+  } else {
+    policy.external_addresses.clear();
+    for (const Address address : kPool) {
+      if (chance(80)) policy.external_addresses.push_back(address);
+    }
+  }
+  return policy;
+}
+
+void Rig::change_policy() {
+  const Policy policy = other_policy();
+  doing_ = "change the policy";
+  // The engine ends what has run out when it is asked, and a forward may need that port.
+  gateway_.sweep();
+  gateway_.apply(policy);
+  naive_.apply(policy, gateway_.now());
+}
+
+// --- What must be the same.
+
+void Rig::compare_tables() {
+  naive_.settle(gateway_.now());
+  const auto mappings = gateway_.mappings();
+  if (mappings.size() != naive_.mappings().size()) {
+    return fail("the engine has " + std::to_string(mappings.size()) + " mappings, expected " +
+                std::to_string(naive_.mappings().size()));
+  }
+  std::set<std::pair<Protocol, Endpoint>> externals;
+  for (const MappingView& view : mappings) {
+    if (!externals.insert({view.protocol, view.external}).second)
+      return fail("two mappings share an endpoint");
+    const auto at = naive_.mappings().find({view.protocol, view.external});
+    if (at == naive_.mappings().end() || at->second.internal != view.internal ||
+        at->second.remote != view.remote || at->second.behavior != view.behavior ||
+        at->second.origin != view.origin) {
+      return fail("a mapping of the engine is unknown: " + view.external.to_string());
+    }
+    const auto live = std::count_if(at->second.sessions.begin(), at->second.sessions.end(),
+                                    [](const auto& entry) { return entry.second.live; });
+    const bool same = view.sessions == live && view.sessions + view.remembered == at->second.sessions.size();
+    if (profile_.exact && !same) return fail("a mapping has other sessions: " + view.external.to_string());
+  }
+  std::size_t live = 0;
+  for (const auto& [key, mapping] : naive_.mappings()) {
+    for (const auto& [remote, session] : mapping.sessions) live += session.live ? 1 : 0;
+  }
+  const auto sessions = gateway_.sessions();
+  if (sessions.size() != live) {
+    return fail("the engine has " + std::to_string(sessions.size()) + " sessions, expected " +
+                std::to_string(live));
+  }
+  for (const SessionView& view : sessions) {
+    const auto mapping = naive_.mappings().find({view.protocol, view.external});
+    if (mapping == naive_.mappings().end()) return fail("a session without a mapping");
+    const auto session = mapping->second.sessions.find(view.remote);
+    if (session == mapping->second.sessions.end()) return fail("a session that should not be");
+    if (session->second.state != view.state) {
+      return fail(std::string("a session is ") + to_string(view.state) + ", expected " +
+                  to_string(session->second.state));
+    }
+    if (view.expires <= session->second.last || view.expires > session->second.last + milliseconds(100)) {
+      return fail("a session expires at the wrong time");
+    }
+    if ((view.initiator == Realm::external) != session->second.from_outside) {
+      return fail("a session has the wrong initiator");
+    }
+  }
+}
+
+bool Rig::finish() {
+  doing_ = "let everything run out";
+  gateway_.advance(std::chrono::hours(3));
+  gateway_.sweep();
+  gateway_.advance(seconds(121));
+  gateway_.sweep();
+  naive_.settle(gateway_.now());
+  compare_tables();
+  const Gauges gauges = gateway_.engine.gauges();
+  const auto configured = static_cast<std::uint32_t>(naive_.mappings().size());
+  std::uint32_t used = 0, resting = 0;
+  for (const Gauges::Pool& pool : gauges.pools) {
+    used += pool.used;
+    resting += pool.resting;
+  }
+  if (gauges.mappings != configured || used != configured) fail("mappings remain");
+  if (gauges.sessions != 0 || gauges.remembered != 0) fail("sessions remain");
+  if (gauges.hosts > configured) fail("hosts remain");
+  if (resting != 0) fail("ports rest for ever");
+  if (gauges.datagrams != 0 || gauges.held_fragments != 0 || gauges.held_bytes != 0) fail("fragments remain");
+  return failure_.empty();
+}
+
+void Rig::fail(const std::string& what) {
+  if (failure_.empty()) failure_ = what + " (" + doing_ + ")";
+}
+
+}  // namespace nat::test
