@@ -1,5 +1,6 @@
 // natctl flush.
 #include "natd/natctl/command.h"
+#include "natd/natctl/fields.h"
 #include "natd/natctl/format.h"
 
 namespace nat {
@@ -16,9 +17,9 @@ int flush(const Context& context, const Command& self, const std::vector<std::st
     context.print_json(*done);
     return kDone;
   }
-  const Json removed = done->value("removed", Json::object());
-  context.out << "removed " << counted(removed.value("mappings", std::uint64_t{0}), "mapping") << " and "
-              << counted(removed.value("sessions", std::uint64_t{0}), "session") << "\n";
+  const Json& removed = part(*done, "removed");
+  context.out << "removed " << counted(number(removed, "mappings"), "mapping") << " and "
+              << counted(number(removed, "sessions"), "session") << "\n";
   return kDone;
 }
 

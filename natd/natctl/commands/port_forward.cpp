@@ -4,11 +4,10 @@
 #include <algorithm>
 
 #include "natd/natctl/command.h"
+#include "natd/natctl/fields.h"
 
 namespace nat {
 namespace {
-
-std::string text(const Json& object, const char* name) { return object.value(name, std::string()); }
 
 std::string id_of(const Json& forward) {
   const auto found = forward.find("id");
@@ -28,8 +27,8 @@ int print_one(const Context& context, const Outcome<Json>& done, const std::stri
     context.print_json(*done);
     return kDone;
   }
-  const Json forward = done->value("port_forward", Json::object());
-  const bool changed = done->value("changed", true);
+  const Json& forward = part(*done, "port_forward");
+  const bool changed = flag(*done, "changed");
   context.out << (changed ? verb : "there already:") << " mapping " << id_of(forward) << ": "
               << rule_of(forward) << "\n";
   if (changed && !note.empty()) context.chat(note);
@@ -90,10 +89,10 @@ int port_forward_list(const Context& context, const Command& self, const std::ve
   Table table(
       {{"ID"}, {"PROTO"}, {"EXTERNAL"}, {"INTERNAL"}, {"SESSIONS", Align::right}, {"STATE"}, {"NAME"}});
   for (const Json& forward : items) {
-    const bool active = forward.value("active", false);
+    const bool active = flag(forward, "active");
     table.add({id_of(forward), text(forward, "proto"), text(forward, "external"), text(forward, "internal"),
-               std::to_string(forward.value("sessions", std::uint64_t{0})),
-               active ? Cell("active", Tone::good) : Cell("refused", Tone::bad), text(forward, "name")});
+               digits(forward, "sessions"), active ? Cell("active", Tone::good) : Cell("refused", Tone::bad),
+               text(forward, "name")});
   }
   if (!items.empty()) context.print(table);
   if (items.empty()) context.chat("no port forwards");

@@ -5,35 +5,32 @@
 #include "config/diagnostic.h"
 #include "config/suggestion.h"
 #include "natd/natctl/command.h"
+#include "natd/natctl/fields.h"
 #include "natd/natctl/format.h"
 
 namespace nat {
 namespace {
 
-std::string text(const Json& object, const char* name) { return object.value(name, std::string()); }
 std::string or_none(const std::string& value) { return value.empty() ? "-" : value; }
-
-std::uint64_t number(const Json& message, const char* group, const char* name) {
-  return message.value(group, Json::object()).value(name, std::uint64_t{0});
-}
 
 // What changed, and what the change spared.
 void print_change(const Context& context, const Json& done) {
-  const Json changes = done.value("changes", Json::array());
+  const Json& changes = part(done, "changes");
+  const Json& kept = part(done, "kept");
   Table table({{"KEY"}, {"OLD"}, {""}, {"NEW"}});
   for (const Json& change : changes) {
     table.add({text(change, "key"), or_none(text(change, "old")), "->", or_none(text(change, "new"))});
   }
   context.out << table.render(false, context.style.colours);
   if (changes.empty()) context.out << "nothing changed: it was so already\n";
-  context.out << "kept " << counted(number(done, "kept", "mappings"), "mapping") << " and "
-              << counted(number(done, "kept", "sessions"), "session");
-  if (const auto removed = number(done, "removed", "mappings"); removed > 0) {
+  context.out << "kept " << counted(number(kept, "mappings"), "mapping") << " and "
+              << counted(number(kept, "sessions"), "session");
+  if (const auto removed = number(part(done, "removed"), "mappings"); removed > 0) {
     context.out << ", removed " << counted(removed, "mapping");
   }
   context.out << "\n";
-  for (const Json& refused : done.value("refused", Json::array())) {
-    context.out << "not done: " << refused.get<std::string>() << "\n";
+  for (const Json& refused : part(done, "refused")) {
+    if (refused.is_string()) context.out << "not done: " << refused.get<std::string>() << "\n";
   }
 }
 

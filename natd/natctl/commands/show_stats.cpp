@@ -1,17 +1,10 @@
 // natctl show stats.
 #include "natd/natctl/command.h"
+#include "natd/natctl/fields.h"
 #include "natd/natctl/format.h"
 
 namespace nat {
 namespace {
-
-std::uint64_t number(const Json& object, const std::string& name) {
-  return object.value(name, std::uint64_t{0});
-}
-std::string digits(const Json& object, const std::string& name) {
-  return std::to_string(number(object, name));
-}
-std::string text(const Json& object, const char* name) { return object.value(name, std::string()); }
 
 Tone tone_of(const std::string& outcome) {
   return outcome == "forward" ? Tone::good : outcome == "drop" ? Tone::bad : Tone::plain;
@@ -19,8 +12,8 @@ Tone tone_of(const std::string& outcome) {
 
 void print_headline(const Context& context, const Json& stats) {
   std::string addresses;
-  for (const Json& address : stats.value("addresses", Json::array())) {
-    addresses += " " + address.get<std::string>();
+  for (const Json& address : part(stats, "addresses")) {
+    if (address.is_string()) addresses += " " + address.get<std::string>();
   }
   context.out << "natd " << text(stats, "natd") << "  up " << format_age(number(stats, "uptime")) << "  "
               << text(stats, "datapath") << "  " << text(stats, "internal") << " -> "
@@ -36,7 +29,7 @@ void print_reasons(const Context& context, const Json& stats, bool all, bool exp
                               {"FROM OUTSIDE", Align::right}};
   if (explain) columns.push_back({"MEANING"});
   Table table(columns);
-  for (const Json& reason : stats.value("reasons", Json::array())) {
+  for (const Json& reason : part(stats, "reasons")) {
     if (!all && number(reason, "packets") == 0) continue;
     const std::string outcome = text(reason, "outcome");
     std::vector<Cell> row{Cell(outcome, tone_of(outcome)), text(reason, "reason"),
@@ -54,15 +47,16 @@ void print_reasons(const Context& context, const Json& stats, bool all, bool exp
 }
 
 void print_gauges(const Context& context, const Json& stats, bool all) {
-  const Json gauges = stats.value("gauges", Json::object());
+  const Json& gauges = part(stats, "gauges");
   Table table({{"TABLE"}, {"NOW", Align::right}, {"LIMIT", Align::right}, {"FULL", Align::right}});
   for (const auto& [name, value] : gauges.items()) {
-    if (name.ends_with("_limit") || (!all && name.starts_with("held_") && value == 0)) continue;
+    const std::uint64_t now = number(gauges, name);
+    if (name.ends_with("_limit") || (!all && name.starts_with("held_") && now == 0)) continue;
     const std::uint64_t limit = number(gauges, name + "_limit");
     std::string shown = name;
     for (char& c : shown) c = c == '_' ? ' ' : c;
-    table.add({shown, std::to_string(value.get<std::uint64_t>()), limit == 0 ? "-" : std::to_string(limit),
-               format_share(value.get<std::uint64_t>(), limit)});
+    table.add(
+        {shown, std::to_string(now), limit == 0 ? "-" : std::to_string(limit), format_share(now, limit)});
   }
   context.print(table);
 }
@@ -87,11 +81,12 @@ void print_pools(const Context& context, const Json& pools) {
 void print_counters(const Context& context, const Json& stats, bool all) {
   Table table({{"COUNTER"}, {"VALUE", Align::right}});
   for (const char* group : {"counters", "datapath_counters"}) {
-    for (const auto& [name, value] : stats.value(group, Json::object()).items()) {
+    const Json& counters = part(stats, group);
+    for (const auto& [name, value] : counters.items()) {
       if (!all && value == 0) continue;
       std::string shown = name;
       for (char& c : shown) c = c == '_' ? '-' : c;
-      table.add({shown, std::to_string(value.get<std::uint64_t>())});
+      table.add({shown, digits(counters, name)});
     }
   }
   if (table.empty()) return;

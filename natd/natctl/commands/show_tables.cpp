@@ -2,16 +2,11 @@
 #include <algorithm>
 
 #include "natd/natctl/command.h"
+#include "natd/natctl/fields.h"
 #include "natd/natctl/format.h"
 
 namespace nat {
 namespace {
-
-std::string text(const Json& item, const char* name) { return item.value(name, std::string("-")); }
-
-std::string number(const Json& item, const char* name) {
-  return std::to_string(item.value(name, std::uint64_t{0}));
-}
 
 std::string left(const Json& item) {
   const auto found = item.find("expires");
@@ -27,14 +22,13 @@ std::string who_may_send(const std::string& filtering) {
 }
 
 std::string origin(const Json& mapping) {
-  const std::string name = mapping.value("name", std::string());
+  const std::string name = text(mapping, "name");
   return text(mapping, "origin") + (name.empty() ? "" : " \"" + name + "\"");
 }
 
 void sort_by(Json& items, const char* name) {
-  std::stable_sort(items.begin(), items.end(), [name](const Json& a, const Json& b) {
-    return a.value(name, std::uint64_t{0}) < b.value(name, std::uint64_t{0});
-  });
+  std::stable_sort(items.begin(), items.end(),
+                   [name](const Json& a, const Json& b) { return number(a, name) < number(b, name); });
 }
 
 // A column for the remotes, when some mapping was made for one.
@@ -50,10 +44,10 @@ void print_mappings(const Context& context, const Json& mappings) {
                  {{"FILTERING"}, {"SESSIONS", Align::right}, {"EXPIRES", Align::right}, {"ORIGIN"}});
   Table table(columns);
   for (const Json& mapping : mappings) {
-    std::vector<Cell> row{number(mapping, "id"), text(mapping, "proto"), text(mapping, "internal"),
+    std::vector<Cell> row{digits(mapping, "id"), text(mapping, "proto"), text(mapping, "internal"),
                           text(mapping, "external")};
-    if (remotes) row.emplace_back(mapping.value("remote", std::string("any")));
-    row.insert(row.end(), {Cell(who_may_send(text(mapping, "filtering"))), Cell(number(mapping, "sessions")),
+    if (remotes) row.emplace_back(mapping.contains("remote") ? text(mapping, "remote") : "any");
+    row.insert(row.end(), {Cell(who_may_send(text(mapping, "filtering"))), Cell(digits(mapping, "sessions")),
                            Cell(left(mapping)), Cell(origin(mapping))});
     table.add(std::move(row));
   }
@@ -70,10 +64,9 @@ void print_sessions(const Context& context, const Json& sessions) {
                {"RECEIVED", Align::right},
                {"EXPIRES", Align::right}});
   for (const Json& session : sessions) {
-    table.add({number(session, "mapping"), text(session, "proto"), text(session, "state"),
-               text(session, "internal"), text(session, "remote"),
-               format_bytes(session.value("sent", std::uint64_t{0})),
-               format_bytes(session.value("received", std::uint64_t{0})), left(session)});
+    table.add({digits(session, "mapping"), text(session, "proto"), text(session, "state"),
+               text(session, "internal"), text(session, "remote"), format_bytes(number(session, "sent")),
+               format_bytes(number(session, "received")), left(session)});
   }
   context.print(table);
 }
@@ -90,7 +83,7 @@ int show_table(const Context& context, const Command& self, const std::vector<st
   const auto end = context.ask(request, items);
   if (!end) return context.fail(end.error());
   sort_by(items, sort_key);
-  const std::uint64_t total = end->value("total", std::uint64_t{items.size()});
+  const std::uint64_t total = number(*end, "total");
   if (context.style.json) {
     context.print_json({{noun + "s", items}, {"total", total}});
     return kDone;

@@ -1,11 +1,10 @@
 // natctl trace.
 #include "config/diagnostic.h"
 #include "natd/natctl/command.h"
+#include "natd/natctl/fields.h"
 
 namespace nat {
 namespace {
-
-std::string text(const Json& object, const char* name) { return object.value(name, std::string()); }
 
 // "10.0.0.1:5000"; an echo identifier may be left out.
 std::optional<Endpoint> parse_endpoint(const std::string& word, Protocol protocol) {
@@ -28,7 +27,7 @@ std::string endpoint_text(const Json& answer, const char* name) {
 
 void print_answer(const Context& context, const Json& answer) {
   Table table({{"STEP"}, {"OUTCOME"}, {"DETAIL"}});
-  for (const Json& step : answer.value("steps", Json::array())) {
+  for (const Json& step : part(answer, "steps")) {
     const std::string outcome = text(step, "outcome");
     table.add({text(step, "step"), Cell(outcome, tone_of(outcome)), text(step, "detail")});
   }

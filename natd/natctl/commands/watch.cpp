@@ -1,19 +1,17 @@
 // natctl watch.
 #include "natd/natctl/command.h"
+#include "natd/natctl/fields.h"
 #include "natd/natctl/format.h"
 
 namespace nat {
 namespace {
 
-std::string text(const Json& object, const char* name) { return object.value(name, std::string()); }
-
 std::string mapping_text(const Json& event) {
   const std::string name = text(event, "name");
   const std::string remote = text(event, "remote");
-  return "mapping " + std::to_string(event.value("id", std::uint64_t{0})) + " " + text(event, "proto") + " " +
-         text(event, "internal") + " = " + text(event, "external") +
-         (remote.empty() ? "" : " for " + remote) + " " + text(event, "origin") +
-         (name.empty() ? "" : " \"" + name + "\"");
+  return "mapping " + digits(event, "id") + " " + text(event, "proto") + " " + text(event, "internal") +
+         " = " + text(event, "external") + (remote.empty() ? "" : " for " + remote) + " " +
+         text(event, "origin") + (name.empty() ? "" : " \"" + name + "\"");
 }
 
 struct Line {
@@ -27,7 +25,7 @@ Line describe(const Json& event) {
   if (kind == "mapping-created") return {"+", mapping_text(event), Tone::good};
   if (kind == "mapping-removed") return {"-", mapping_text(event) + ", " + text(event, "cause"), Tone::faint};
   if (kind == "refused") {
-    const auto packets = event.value("packets", std::uint64_t{1});
+    const std::uint64_t packets = number(event, "packets");
     return {"!",
             "drop " + text(event, "reason") + " " + text(event, "proto") + " " + text(event, "source") +
                 " > " + text(event, "destination") +
@@ -35,8 +33,7 @@ Line describe(const Json& event) {
             Tone::bad};
   }
   if (kind == "lost") {
-    return {"?", "lost " + counted(event.value("count", std::uint64_t{0}), "event") + ": too many at once",
-            Tone::bad};
+    return {"?", "lost " + counted(number(event, "count"), "event") + ": too many at once", Tone::bad};
   }
   return {"?", kind, Tone::plain};
 }
@@ -55,7 +52,7 @@ int watch(const Context& context, const Command& self, const std::vector<std::st
       context.out << event.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
     } else {
       const Line line = describe(event);
-      context.out << format_clock(event.value("time", 0.0)) << " "
+      context.out << format_clock(decimal(event, "time")) << " "
                   << painted(line.sign + (" " + line.rest), line.tone, context.style.colours) << "\n";
     }
     context.out.flush();
