@@ -1,0 +1,192 @@
+#include "translation/port_pool.h"
+
+#include <array>
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace nat::test {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr TimePoint kStart{seconds(1000)};
+const Endpoint kOne{Address(10, 0, 0, 1), 4321};
+const Endpoint kOther{Address(10, 0, 0, 2), 4321};
+
+PortPool pool_of(std::vector<PortRange> ranges, const PortSet& reserved = {}) {
+  PortPool pool;
+  pool.configure(ranges, reserved);
+  return pool;
+}
+
+// R4: the whole range, minus what the gateway itself uses, and never port 0.
+TEST(PortPool, GivesAwayItsRangesAndNothingElse) {
+  PortSet reserved;
+  reserved.set(2005);
+  PortPool pool = pool_of({{0, 0}, {2000, 2009}, {2008, 2012}, {65535, 65535}}, reserved);
+  EXPECT_EQ(pool.capacity(), 13U);
+  SeededRandom random(1);
+  std::set<std::uint16_t> given;
+  while (const auto port = pool.pick(random, 1, 65535, std::nullopt)) EXPECT_TRUE(given.insert(*port).second);
+  std::set<std::uint16_t> wanted{2000, 2001, 2002, 2003, 2004, 2006, 2007,
+                                 2008, 2009, 2010, 2011, 2012, 65535};
+  EXPECT_EQ(given, wanted);
+  EXPECT_EQ(pool.used(), 13U);
+}
+
+// R5: terminates and finds it when one port is left of them all.
+TEST(PortPool, FindsTheLastPort) {
+  PortPool pool = pool_of({{1, 65535}});
+  SeededRandom random(2);
+  for (std::uint32_t port = 1; port <= 65535; ++port) {
+    if (port == 31337) continue;
+    ASSERT_TRUE(pool.take(static_cast<std::uint16_t>(port), kOne));
+  }
+  EXPECT_EQ(pool.free_in(1, 65535), 1U);
+  EXPECT_EQ(pool.pick(random, 1, 65535, std::nullopt), 31337);
+  EXPECT_EQ(pool.pick(random, 1, 65535, std::nullopt), std::nullopt);
+}
+
+// R1: every free port is equally likely. Chi-square over 64 classes; 63 degrees of freedom, 110 is
+// beyond 99.97 %.
+TEST(PortPool, ChoosesWithoutAPattern) {
+  SeededRandom random(3);
+  constexpr int kDraws = 64000;
+  std::array<int, 64> hits{};
+  PortPool pool = pool_of({{1024, 65535}});
+  for (int i = 0; i < kDraws; ++i) {
+    const auto port = pool.pick(random, 1024, 65535, std::nullopt);
+    ASSERT_TRUE(port);
+    ++hits[(*port - 1024U) / 1008U];
+    pool.release(*port, kOne, kStart, kStart);
+  }
+  double chi = 0;
+  for (const int count : hits) chi += (count - 1000.0) * (count - 1000.0) / 1000.0;
+  EXPECT_LT(chi, 110);
+}
+
+// ... also when the free ones lie far apart.
+TEST(PortPool, IsFairBetweenLonelyPorts) {
+  PortPool pool = pool_of({{10, 10}, {11, 11}, {40000, 40000}, {65535, 65535}});
+  SeededRandom random(4);
+  std::map<std::uint16_t, int> hits;
+  for (int i = 0; i < 40000; ++i) {
+    const auto port = pool.pick(random, 1, 65535, std::nullopt);
+    ++hits[*port];
+    pool.release(*port, kOne, kStart, kStart);
+  }
+  for (const auto& [port, count] : hits) EXPECT_NEAR(count, 10000, 400) << port;
+}
+
+// U4, R3: parity where there is a free port of that parity, any port where not.
+TEST(PortPool, KeepsParityWhileItCan) {
+  PortPool pool = pool_of({{1024, 1123}});
+  SeededRandom random(5);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(*pool.pick(random, 1024, 65535, 0) % 2, 0);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(*pool.pick(random, 1024, 65535, 0) % 2, 1);
+  EXPECT_EQ(pool.pick(random, 1024, 65535, 0), std::nullopt);
+}
+
+TEST(PortPool, ParityStaysInTheClassAskedFor) {
+  PortPool pool = pool_of({{1020, 1030}});
+  SeededRandom random(6);
+  for (int i = 0; i < 4; ++i) EXPECT_LT(*pool.pick(random, 1, 1023, 1), 1024);
+  EXPECT_EQ(pool.pick(random, 1, 1023, 1), std::nullopt);
+}
+
+// C8: a freed port rests; only its last owner gets it back before.
+TEST(PortPool, PortsRestAfterUse) {
+  PortPool pool = pool_of({{2000, 2099}});
+  ASSERT_TRUE(pool.take(2000, kOne));
+  pool.release(2000, kOne, kStart + seconds(120), kStart);
+  EXPECT_EQ(pool.resting(), 1U);
+  EXPECT_FALSE(pool.take(2000, kOther));
+  unsigned budget = 10;
+  pool.wake(kStart + seconds(119), budget);
+  EXPECT_FALSE(pool.take(2000, kOther));
+  pool.wake(kStart + seconds(120), budget);
+  EXPECT_EQ(pool.resting(), 0U);
+  EXPECT_TRUE(pool.take(2000, kOther));
+}
+
+TEST(PortPool, TheOwnerComesBackToItsPort) {
+  PortPool pool = pool_of({{2000, 2099}});
+  ASSERT_TRUE(pool.take(2000, kOne));
+  pool.release(2000, kOne, kStart + seconds(120), kStart);
+  EXPECT_TRUE(pool.take(2000, kOne));
+  EXPECT_EQ(pool.resting(), 0U);
+  pool.release(2000, kOne, kStart + seconds(180), kStart + seconds(60));
+  // The end of the first rest is not the end of the second.
+  unsigned budget = 10;
+  pool.wake(kStart + seconds(121), budget);
+  EXPECT_FALSE(pool.take(2000, kOther));
+  pool.wake(kStart + seconds(180), budget);
+  EXPECT_TRUE(pool.take(2000, kOther));
+}
+
+// C8x: at most a quarter rests, or the pool would starve itself.
+TEST(PortPool, AtMostAQuarterRests) {
+  PortPool pool = pool_of({{2000, 2039}});
+  for (std::uint16_t port = 2000; port < 2020; ++port) {
+    ASSERT_TRUE(pool.take(port, kOne));
+    pool.release(port, kOne, kStart + seconds(120), kStart);
+  }
+  EXPECT_EQ(pool.resting(), 10U);
+  EXPECT_TRUE(pool.free(2000));  // rested longest
+  EXPECT_FALSE(pool.free(2019));
+}
+
+TEST(PortPool, WakingIsBounded) {
+  PortPool pool = pool_of({{1024, 65535}});
+  for (std::uint16_t port = 2000; port < 2100; ++port) {
+    ASSERT_TRUE(pool.take(port, kOne));
+    pool.release(port, kOne, kStart, kStart - seconds(120));
+  }
+  unsigned budget = 30;
+  pool.wake(kStart, budget);
+  EXPECT_EQ(budget, 0U);
+  EXPECT_EQ(pool.resting(), 70U);
+}
+
+TEST(PortPool, AnOperatorMayTakeAnyPortThatIsNotInUse) {
+  PortPool pool = pool_of({{2000, 2009}});
+  EXPECT_TRUE(pool.take_explicit(80));
+  EXPECT_FALSE(pool.take_explicit(80));
+  ASSERT_TRUE(pool.take(2000, kOne));
+  pool.release(2000, kOne, kStart + seconds(120), kStart);
+  EXPECT_TRUE(pool.take_explicit(2000));
+  pool.release(80, {}, kStart, kStart);
+  EXPECT_FALSE(pool.free(80));  // not of the pool's ranges
+  EXPECT_EQ(pool.used(), 1U);
+}
+
+// Ports in use stay in use when the ranges change, and follow the new ranges when released.
+TEST(PortPool, RangesMayChangeUnderUse) {
+  PortPool pool = pool_of({{2000, 2009}});
+  ASSERT_TRUE(pool.take(2000, kOne));
+  ASSERT_TRUE(pool.take(2001, kOne));
+  pool.configure({{2001, 2001}, {3000, 3000}}, {});
+  EXPECT_EQ(pool.capacity(), 2U);
+  pool.release(2000, kOne, kStart, kStart);
+  pool.release(2001, kOne, kStart, kStart);
+  EXPECT_FALSE(pool.free(2000));
+  EXPECT_TRUE(pool.free(2001));
+  EXPECT_TRUE(pool.free(3000));
+  EXPECT_TRUE(pool.serves(2001, 2001));
+  EXPECT_FALSE(pool.serves(2002, 2999));
+}
+
+TEST(PortPool, NothingToGive) {
+  PortPool pool = pool_of({});
+  SeededRandom random(7);
+  EXPECT_EQ(pool.pick(random, 1, 65535, std::nullopt), std::nullopt);
+  EXPECT_FALSE(pool.take(2000, kOne));
+  ASSERT_TRUE(pool.take_explicit(2000));
+  pool.release(2000, kOne, kStart + seconds(1), kStart);
+  EXPECT_EQ(pool.resting(), 0U);
+}
+
+}  // namespace
+}  // namespace nat::test

@@ -1,0 +1,202 @@
+// X1: every arc of the state table in RFC 7857 section 2, with the timer that each one arms.
+#include "translation/tcp_tracker.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/packet_builder.h"
+
+namespace nat::test {
+namespace {
+
+using State = SessionState;
+
+class Tracker {
+ public:
+  TcpTimer inside(PacketBuilder segment) { return step(segment.build(), Direction::outbound); }
+  TcpTimer outside(PacketBuilder segment) { return step(segment.build(), Direction::inbound); }
+  State state() const { return track_.state; }
+
+  // The usual beginning.
+  void open() {
+    inside(sent(kSyn));
+    outside(sent(kSyn | kAck));
+    inside(sent(kAck));
+  }
+  static PacketBuilder sent(std::uint8_t flags) {
+    return tcp("10.0.0.1:4321", "192.0.2.31:80", flags).sequence(1000).window(8192);
+  }
+
+ private:
+  TcpTimer step(Octets octets, Direction direction) {
+    PacketView view;
+    EXPECT_EQ(PacketView::parse(octets, view), std::nullopt);
+    return advance(track_, view, direction);
+  }
+  TcpTrack track_;
+};
+
+PacketBuilder sent(std::uint8_t flags) { return Tracker::sent(flags); }
+
+TEST(TcpTracker, HandshakeFromInside) {
+  Tracker tracker;
+  EXPECT_EQ(tracker.inside(sent(kSyn)), TcpTimer::opening);
+  EXPECT_EQ(tracker.state(), State::internal_init);
+  // D-11: the long timer only after an acknowledgement from both sides.
+  EXPECT_EQ(tracker.outside(sent(kSyn | kAck)), TcpTimer::opening);
+  EXPECT_EQ(tracker.state(), State::established);
+  EXPECT_EQ(tracker.inside(sent(kAck)), TcpTimer::established);
+  EXPECT_EQ(tracker.outside(sent(kAck)), TcpTimer::established);
+}
+
+TEST(TcpTracker, HandshakeFromOutside) {
+  Tracker tracker;
+  EXPECT_EQ(tracker.outside(sent(kSyn)), TcpTimer::opening);
+  EXPECT_EQ(tracker.state(), State::external_init);
+  EXPECT_EQ(tracker.outside(sent(kSyn)), TcpTimer::keep);
+  EXPECT_EQ(tracker.inside(sent(kSyn | kAck)), TcpTimer::opening);
+  EXPECT_EQ(tracker.outside(sent(kAck)), TcpTimer::established);
+}
+
+// T2a: both SYNs cross, then both SYN-ACKs.
+TEST(TcpTracker, SimultaneousOpen) {
+  Tracker tracker;
+  EXPECT_EQ(tracker.inside(sent(kSyn)), TcpTimer::opening);
+  EXPECT_EQ(tracker.outside(sent(kSyn)), TcpTimer::opening);
+  EXPECT_EQ(tracker.state(), State::established);
+  EXPECT_EQ(tracker.inside(sent(kSyn | kAck)), TcpTimer::opening);
+  EXPECT_EQ(tracker.outside(sent(kSyn | kAck)), TcpTimer::established);
+  EXPECT_EQ(tracker.inside(sent(kAck)), TcpTimer::established);
+  EXPECT_EQ(tracker.state(), State::established);
+}
+
+TEST(TcpTracker, RepeatedSynRearmsOnlyFromInside) {
+  Tracker tracker;
+  tracker.inside(sent(kSyn));
+  EXPECT_EQ(tracker.inside(sent(kSyn)), TcpTimer::opening);
+  EXPECT_EQ(tracker.state(), State::internal_init);
+}
+
+// A refused connection: the reset is forwarded and changes nothing, so that a peer that tries again finds the
+// session (RST survival, L7).
+TEST(TcpTracker, ResetDuringOpeningChangesNothing) {
+  Tracker tracker;
+  tracker.inside(sent(kSyn));
+  EXPECT_EQ(tracker.outside(sent(kRst | kAck)), TcpTimer::keep);
+  EXPECT_EQ(tracker.state(), State::internal_init);
+  EXPECT_EQ(tracker.outside(sent(kAck)), TcpTimer::keep);
+  EXPECT_EQ(tracker.inside(sent(kFin)), TcpTimer::keep);
+  EXPECT_EQ(tracker.state(), State::internal_init);
+}
+
+TEST(TcpTracker, HalfClosedStaysOpenUntilBothSidesAreDone) {
+  Tracker tracker;
+  tracker.open();
+  EXPECT_EQ(tracker.inside(sent(kFin | kAck)), TcpTimer::established);
+  EXPECT_EQ(tracker.state(), State::internal_fin);
+  EXPECT_EQ(tracker.inside(sent(kFin | kAck)), TcpTimer::established);
+  EXPECT_EQ(tracker.outside(sent(kAck)), TcpTimer::established);
+  EXPECT_EQ(tracker.outside(sent(kFin | kAck)), TcpTimer::closing);
+  EXPECT_EQ(tracker.state(), State::both_fin);
+  EXPECT_EQ(tracker.inside(sent(kAck)), TcpTimer::keep);
+  EXPECT_EQ(tracker.outside(sent(kFin | kAck)), TcpTimer::keep);
+  EXPECT_EQ(tracker.inside(sent(kRst)), TcpTimer::keep);
+  EXPECT_EQ(tracker.state(), State::both_fin);
+}
+
+TEST(TcpTracker, TheOtherSideMayCloseFirst) {
+  Tracker tracker;
+  tracker.open();
+  EXPECT_EQ(tracker.outside(sent(kFin | kAck)), TcpTimer::established);
+  EXPECT_EQ(tracker.state(), State::external_fin);
+  EXPECT_EQ(tracker.inside(sent(kFin | kAck)), TcpTimer::closing);
+  EXPECT_EQ(tracker.state(), State::both_fin);
+}
+
+TEST(TcpTracker, AFreshSynReopensWhatIsOver) {
+  Tracker closed;
+  closed.open();
+  closed.inside(sent(kFin | kAck));
+  closed.outside(sent(kFin | kAck));
+  EXPECT_EQ(closed.inside(sent(kSyn)), TcpTimer::opening);
+  EXPECT_EQ(closed.state(), State::internal_init);
+
+  Tracker reset;
+  reset.open();
+  reset.inside(sent(kRst));
+  EXPECT_EQ(reset.outside(sent(kSyn)), TcpTimer::opening);
+  EXPECT_EQ(reset.state(), State::external_init);
+}
+
+// X2r: a reset that can belong to the session moves it to the short timer; anything but a reset moves it
+// back.
+TEST(TcpTracker, PlausibleReset) {
+  Tracker tracker;
+  tracker.open();
+  EXPECT_EQ(tracker.outside(sent(kRst)), TcpTimer::reset);
+  EXPECT_EQ(tracker.state(), State::reset);
+  EXPECT_EQ(tracker.outside(sent(kRst)), TcpTimer::keep);
+  EXPECT_EQ(tracker.inside(sent(kRst)), TcpTimer::keep);
+  EXPECT_EQ(tracker.inside(sent(kAck | kPush)), TcpTimer::established);
+  EXPECT_EQ(tracker.state(), State::established);
+}
+
+// T13: the receiver has said 1000 + 8192 = 9192 is the first number it does not take.
+TEST(TcpTracker, ResetsOutsideTheWindowAreNotBelieved) {
+  for (const std::uint32_t sequence : {9193U, 0x7fff0000U, 0x80000000U, 9192U - 65536U}) {
+    Tracker tracker;
+    tracker.open();
+    EXPECT_EQ(tracker.outside(sent(kRst).sequence(sequence)), TcpTimer::keep) << sequence;
+    EXPECT_EQ(tracker.state(), State::established);
+  }
+  for (const std::uint32_t sequence : {1000U, 9191U, 9192U}) {
+    Tracker tracker;
+    tracker.open();
+    EXPECT_EQ(tracker.outside(sent(kRst).sequence(sequence)), TcpTimer::reset) << sequence;
+  }
+}
+
+TEST(TcpTracker, WindowsScaleWhenBothSidesOfferIt) {
+  const Octets scale_seven{1, 3, 3, 7};
+  const Octets scale_zero{1, 3, 3, 0};
+  Tracker tracker;
+  tracker.inside(sent(kSyn).tcp_options(scale_seven));
+  tracker.outside(sent(kSyn | kAck).tcp_options(scale_zero));
+  tracker.inside(sent(kAck));  // 1000 + (8192 << 7)
+  EXPECT_EQ(tracker.outside(sent(kRst).sequence(1000 + (8192 << 7) - 1)), TcpTimer::reset);
+
+  Tracker one_sided;
+  one_sided.inside(sent(kSyn).tcp_options(scale_seven));
+  one_sided.outside(sent(kSyn | kAck));
+  one_sided.inside(sent(kAck));
+  EXPECT_EQ(one_sided.outside(sent(kRst).sequence(1000 + (8192 << 7) - 1)), TcpTimer::keep);
+}
+
+TEST(TcpTracker, MalformedOptionsAreNotRead) {
+  for (const Octets& options :
+       {Octets{3, 0, 7, 0}, Octets{3, 9, 7, 0}, Octets{1, 1, 1, 3}, Octets{3, 3, 200, 0}}) {
+    Tracker tracker;
+    EXPECT_EQ(tracker.inside(sent(kSyn).tcp_options(options)), TcpTimer::opening);
+    tracker.outside(sent(kSyn | kAck).tcp_options(options));
+    EXPECT_EQ(tracker.inside(sent(kAck)), TcpTimer::established);
+  }
+}
+
+// The edge never moves back: an old acknowledgement repeated late does not shrink the window.
+TEST(TcpTracker, OldAcknowledgementsDoNotMoveTheEdgeBack) {
+  Tracker tracker;
+  tracker.open();
+  tracker.inside(sent(kAck).acknowledge(50000));
+  tracker.inside(sent(kAck).acknowledge(1000));
+  EXPECT_EQ(tracker.outside(sent(kRst).sequence(50000)), TcpTimer::reset);
+}
+
+TEST(TcpTracker, SequenceNumbersWrap) {
+  Tracker tracker;
+  tracker.inside(sent(kSyn));
+  tracker.outside(sent(kSyn | kAck));
+  tracker.inside(sent(kAck).acknowledge(0xfffffff0));
+  EXPECT_EQ(tracker.outside(sent(kRst).sequence(5)), TcpTimer::reset);
+}
+
+}  // namespace
+}  // namespace nat::test
