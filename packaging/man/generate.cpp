@@ -5,8 +5,10 @@
 //   natd_pages fill TEMPLATE     TEMPLATE with each line that is a placeholder replaced by what it names:
 //     @KEYS@           the keys of options.def, as mdoc(7)
 //     @REASONS@        the reasons of reasons.def, as mdoc(7)
+//     @STATES@         the states of a session, as mdoc(7)
 //     @KEY_VALUES@     the keys and the words they take, as elements of a bash array
 //     @REASON_NAMES@   the names of the reasons, for bash
+//     @STATE_NAMES@    the states of a session, for bash
 //     @PRESETS@        the names of the presets, for bash
 #include <algorithm>
 #include <fstream>
@@ -14,11 +16,13 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/option.h"
 #include "config/sample.h"
 #include "filtering/behavior.h"
 #include "translation/net/reason.h"
+#include "translation/view.h"
 
 using namespace nat;
 
@@ -143,6 +147,27 @@ std::string reason_names() {
   return text;
 }
 
+std::vector<std::string> states() {
+  std::vector<std::string> names;
+  for (auto state = SessionState::active; state <= SessionState::closed;
+       state = static_cast<SessionState>(static_cast<int>(state) + 1)) {
+    names.emplace_back(to_string(state));
+  }
+  return names;
+}
+
+std::string state_sentence() {
+  std::string text;
+  for (const std::string& name : states()) text += (text.empty() ? "" : ", ") + name;
+  return sentences(text + ".");
+}
+
+std::string state_names() {
+  std::string text;
+  for (const std::string& name : states()) text += "  " + name + "\n";
+  return text;
+}
+
 std::string preset_names() {
   std::string text;
   for (const Preset& preset : kPresets) text += std::string("  ") + preset.name + "\n";
@@ -150,11 +175,10 @@ std::string preset_names() {
 }
 
 int fill(const char* path) {
-  const std::map<std::string, std::string (*)(), std::less<>> fillings = {{"@KEYS@", key_pages},
-                                                                          {"@REASONS@", reason_pages},
-                                                                          {"@KEY_VALUES@", key_values},
-                                                                          {"@REASON_NAMES@", reason_names},
-                                                                          {"@PRESETS@", preset_names}};
+  const std::map<std::string, std::string (*)(), std::less<>> fillings = {
+      {"@KEYS@", key_pages},          {"@REASONS@", reason_pages},  {"@STATES@", state_sentence},
+      {"@STATE_NAMES@", state_names}, {"@KEY_VALUES@", key_values}, {"@REASON_NAMES@", reason_names},
+      {"@PRESETS@", preset_names}};
   std::ifstream file(path);
   if (!file) {
     std::cerr << "natd_pages: cannot read " << path << "\n";
