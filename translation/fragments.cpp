@@ -27,10 +27,11 @@ Verdict Fragments::later(const PacketView& view, const Packet& packet, Realm in,
   if (datagram.decision) return apply(*datagram.decision, view);
 
   const auto size = static_cast<std::uint32_t>(view.total_length());
-  if (held_bytes_ + size > policy.limits.fragment_bytes) return {.reason = Reason::fragment_limit};
+  if (!make_room_for_octets(entry, size, policy)) return {.reason = Reason::fragment_limit};
   datagram.held.push_back({packet.token, {view.octets().begin(), view.octets().end()}});
   ++held_count_;
   held_bytes_ += size;
+  waiting_of_source_[entry->first.source].bytes += size;
   return {.reason = Reason::fragment_held};
 }
 
@@ -46,12 +47,10 @@ void Fragments::decide(const DatagramKey& key, const FragmentDecision& decision,
   if (entry == datagrams_.end() || entry->second.decision) return;
   Datagram& datagram = entry->second;
   decided_.splice(decided_.end(), waiting_, datagram.position);
-  if (--waiting_of_source_[key.source] == 0) waiting_of_source_.erase(key.source);
+  no_longer_waiting(key.source, datagram);
   datagram.decision = decision;
   datagram.deadline = deadline;
   for (Held& held : datagram.held) {
-    --held_count_;
-    held_bytes_ -= static_cast<std::uint32_t>(held.octets.size());
     PacketView view;
     if (PacketView::parse(held.octets, view)) continue;
     const Verdict verdict = apply(decision, view);
@@ -93,7 +92,7 @@ Fragments::Map::iterator Fragments::find_or_make(const DatagramKey& key, const P
   const auto entry = datagrams_.try_emplace(key).first;
   entry->second.position = waiting_.insert(waiting_.end(), key);
   entry->second.deadline = now + policy.timeouts.fragment_wait;
-  ++waiting_of_source_[key.source];
+  ++waiting_of_source_[key.source].datagrams;
   return entry;
 }
 
@@ -101,10 +100,8 @@ bool Fragments::make_room(Address source, const Policy& policy) {
   const std::uint32_t most = policy.limits.fragments;
   if (most == 0) return false;
   const auto own = waiting_of_source_.find(source);
-  if (own != waiting_of_source_.end() && own->second >= std::max(1U, most / 4)) {
-    const auto oldest = std::find_if(waiting_.begin(), waiting_.end(),
-                                     [&](const DatagramKey& key) { return key.source == source; });
-    if (oldest != waiting_.end()) remove(datagrams_.find(*oldest), Reason::fragment_limit);
+  if (own != waiting_of_source_.end() && own->second.datagrams >= std::max(1U, most / 4)) {
+    give_up_oldest(&source, nullptr);
   }
   while (datagrams_.size() >= most) {
     const Order& order = waiting_.empty() ? decided_ : waiting_;
@@ -113,15 +110,45 @@ bool Fragments::make_room(Address source, const Policy& policy) {
   return true;
 }
 
+bool Fragments::make_room_for_octets(Map::iterator entry, std::uint32_t size, const Policy& policy) {
+  const std::uint32_t most = policy.limits.fragment_bytes;
+  // One datagram of the largest size is always allowed.
+  const std::uint32_t share = std::min(most, std::max(most / 4, 65535U));
+  const DatagramKey& key = entry->first;
+  while (waiting_of_source_[key.source].bytes + size > share) {
+    if (!give_up_oldest(&key.source, &key)) return false;
+  }
+  while (held_bytes_ + size > most) {
+    if (!give_up_oldest(nullptr, &key)) return false;
+  }
+  return true;
+}
+
+bool Fragments::give_up_oldest(const Address* source, const DatagramKey* spared) {
+  const auto oldest = std::find_if(waiting_.begin(), waiting_.end(), [&](const DatagramKey& key) {
+    return (source == nullptr || key.source == *source) && (spared == nullptr || key != *spared);
+  });
+  if (oldest == waiting_.end()) return false;
+  remove(datagrams_.find(*oldest), Reason::fragment_limit);
+  return true;
+}
+
+void Fragments::no_longer_waiting(Address source, const Datagram& datagram) {
+  const auto own = waiting_of_source_.find(source);
+  for (const Held& held : datagram.held) {
+    const auto size = static_cast<std::uint32_t>(held.octets.size());
+    --held_count_;
+    held_bytes_ -= size;
+    own->second.bytes -= size;
+  }
+  if (--own->second.datagrams == 0) waiting_of_source_.erase(own);
+}
+
 void Fragments::remove(Map::iterator entry, Reason reason) {
   Datagram& datagram = entry->second;
+  if (!datagram.decision) no_longer_waiting(entry->first.source, datagram);
   for (Held& held : datagram.held) {
-    --held_count_;
-    held_bytes_ -= static_cast<std::uint32_t>(held.octets.size());
     released_.push_back({held.token, {.reason = reason}, std::move(held.octets), entry->first.in});
-  }
-  if (!datagram.decision && --waiting_of_source_[entry->first.source] == 0) {
-    waiting_of_source_.erase(entry->first.source);
   }
   order_of(datagram).erase(datagram.position);
   datagrams_.erase(entry);

@@ -4,8 +4,8 @@
 // identification, side) and applied to the others; those that come before it are held, in bounded memory,
 // until it arrives. Fragments that overlap are refused (RFC 1858): nobody sends them who means well.
 //
-// Bounds: datagrams, octets held, time; and one source may have at most a quarter of the datagrams that wait,
-// so that a flood of one source's orphans pushes out its own.
+// Bounds: datagrams, octets held, time; and one source may have at most a quarter of the datagrams that wait
+// and of their octets, so that a flood of one source's orphans pushes out its own.
 #pragma once
 
 #include <cstdint>
@@ -103,12 +103,21 @@ class Fragments {
   static Verdict apply(const FragmentDecision& decision, const PacketView& view);
   void remove(Map::iterator entry, Reason reason);
   bool make_room(Address source, const Policy& policy);
+  // Room to hold another fragment of that datagram: within its source's share of the octets, and within all.
+  bool make_room_for_octets(Map::iterator entry, std::uint32_t size, const Policy& policy);
+  // Drops what waits longest, of one source or of all. False when there is nothing but `spared`.
+  bool give_up_oldest(const Address* source, const DatagramKey* spared);
+  void no_longer_waiting(Address source, const Datagram& datagram);
   Order& order_of(const Datagram& datagram) { return datagram.decision ? decided_ : waiting_; }
 
   Map datagrams_;
   Order waiting_;  // without a first fragment, oldest first
   Order decided_;
-  std::unordered_map<Address, std::uint32_t> waiting_of_source_;
+  struct Waiting {
+    std::uint32_t datagrams = 0;
+    std::uint32_t bytes = 0;
+  };
+  std::unordered_map<Address, Waiting> waiting_of_source_;
   std::deque<Pending> released_;
   Pending current_;
   std::uint32_t held_count_ = 0;
