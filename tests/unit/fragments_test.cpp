@@ -1,0 +1,291 @@
+// Fragmented datagrams through the whole engine: the FR rows, U14 and U14a.
+#include "translation/fragments.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/checksums.h"
+#include "tests/support/fragments.h"
+#include "tests/support/packet_builder.h"
+#include "tests/support/test_gateway.h"
+#include "translation/net/wire.h"
+
+namespace nat::test {
+namespace {
+
+constexpr auto kIn1 = "10.0.0.1:4321";
+constexpr auto kOut1 = "192.0.2.31:7000";
+constexpr auto kExternal = "203.0.113.11:4321";
+
+Octets data(std::size_t length) {
+  Octets octets(length);
+  for (std::size_t i = 0; i < length; ++i) octets[i] = static_cast<std::uint8_t>(i * 7);
+  return octets;
+}
+
+// What gets through of fragments sent in that order, those let go included.
+std::vector<Octets> send(TestGateway& gateway, Realm in, const std::vector<Octets>& pieces) {
+  std::vector<Octets> through;
+  for (const Octets& piece : pieces) {
+    const Outcome outcome = gateway.translate(piece, in);
+    if (outcome.forwarded()) through.push_back(outcome.packet);
+    for (const auto& [token, released] : gateway.released()) {
+      if (released.forwarded()) through.push_back(released.packet);
+    }
+  }
+  return through;
+}
+
+// U14, FR1, FR2: all six orders of three fragments, both directions.
+TEST(Fragments, EveryOrderBothWays) {
+  std::vector<std::size_t> order{0, 1, 2};
+  std::uint16_t identification = 100;
+  do {
+    TestGateway gateway;
+    gateway.from_inside(udp(kIn1, kOut1));
+    ++identification;
+    const auto arrange = [&](const Octets& datagram) {
+      const auto pieces = cut(datagram, 1480);
+      EXPECT_EQ(pieces.size(), 3U);
+      return std::vector<Octets>{pieces[order[0]], pieces[order[1]], pieces[order[2]]};
+    };
+    const Octets out = udp(kIn1, kOut1).payload(data(3500)).identification(identification).may_fragment();
+    const auto left = join(send(gateway, Realm::internal, arrange(out)));
+    ASSERT_TRUE(left);
+    EXPECT_EQ(*left, udp(kExternal, kOut1)
+                         .payload(data(3500))
+                         .identification(identification_of(*left))
+                         .may_fragment()
+                         .build());
+    const Octets in = udp(kOut1, kExternal).payload(data(3500)).identification(identification).may_fragment();
+    const auto arrived = join(send(gateway, Realm::external, arrange(in)));
+    ASSERT_TRUE(arrived);
+    EXPECT_EQ(*arrived,
+              udp(kOut1, kIn1).payload(data(3500)).identification(identification).may_fragment().build());
+    EXPECT_EQ(gateway.engine.gauges().held_fragments, 0U);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+// FR2, ID3: two hosts use the same identification towards one destination at once.
+TEST(Fragments, EqualIdentificationsOfTwoHostsDoNotMix) {
+  TestGateway gateway;
+  const auto first = cut(udp("10.0.0.1:4000", kOut1).payload(data(3000)).identification(7), 1480);
+  const auto second = cut(udp("10.0.0.2:4001", kOut1).payload(data(2000)).identification(7), 1480);
+  const auto through = send(gateway, Realm::internal, {first[0], second[0], first[1], second[1], first[2]});
+  ASSERT_EQ(through.size(), 5U);
+  const auto one = join({through[0], through[2], through[4]});
+  const auto two = join({through[1], through[3]});
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(two);
+  EXPECT_NE(identification_of(*one), identification_of(*two));
+  EXPECT_EQ(payload_of(*one), data(3000));
+  EXPECT_EQ(payload_of(*two), data(2000));
+  EXPECT_TRUE(checksums_valid(*one));
+  EXPECT_TRUE(checksums_valid(*two));
+}
+
+// FR3: the first fragment decides, the rest inherit.
+TEST(Fragments, TheRestOfARefusedDatagramIsRefused) {
+  TestGateway gateway;
+  const auto pieces = cut(udp(kOut1, kExternal).payload(data(3000)), 1480);
+  EXPECT_EQ(gateway.from_outside(pieces[1], 5).reason, Reason::fragment_held);
+  EXPECT_EQ(gateway.from_outside(pieces[0]).reason, Reason::no_mapping);
+  const auto released = gateway.released();
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(released[0].first, 5U);
+  EXPECT_EQ(released[0].second.reason, Reason::fragment_of_refused);
+  const Outcome last = gateway.from_outside(pieces[2]);
+  EXPECT_EQ(last.reason, Reason::fragment_of_refused);
+  EXPECT_TRUE(last.reply.empty());
+}
+
+TEST(Fragments, Hairpinned) {
+  TestGateway gateway;
+  gateway.from_inside(udp("10.0.0.2:5000", kOut1));
+  auto pieces = cut(udp(kIn1, "203.0.113.11:5000").payload(data(3000)), 1480);
+  std::swap(pieces[0], pieces[2]);
+  const auto whole = join(send(gateway, Realm::internal, pieces));
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(source_of(*whole), endpoint(kExternal));
+  EXPECT_EQ(destination_of(*whole), endpoint("10.0.0.2:5000"));
+  EXPECT_TRUE(checksums_valid(*whole));
+}
+
+// FR6.
+TEST(Fragments, WithoutUdpChecksum) {
+  TestGateway gateway;
+  const auto whole =
+      join(send(gateway, Realm::internal, cut(udp(kIn1, kOut1).payload(data(3000)).no_checksum(), 1480)));
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(load16(whole->data() + 26), 0);
+  EXPECT_EQ(payload_of(*whole), data(3000));
+}
+
+// FR7: queries pass, errors in fragments are dropped and counted.
+TEST(Fragments, OfIcmp) {
+  TestGateway gateway;
+  const auto whole = join(
+      send(gateway, Realm::internal, cut(echo("10.0.0.1", "192.0.2.31", 7777).payload(data(3000)), 1480)));
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE(checksums_valid(*whole));
+  const Octets about = udp(kExternal, kOut1).payload(data(600));
+  const auto error = cut(icmp_error("192.0.2.31", "203.0.113.11", 3, 3, about), 304);
+  EXPECT_EQ(gateway.from_outside(error[0]).reason, Reason::icmp_fragmented);
+  EXPECT_EQ(gateway.from_outside(error[1]).reason, Reason::fragment_of_refused);
+}
+
+// FR4: overlaps and fragments that begin inside a header.
+TEST(Fragments, OverlapsAreRefused) {
+  TestGateway gateway;
+  const auto pieces = cut(udp(kIn1, kOut1).payload(data(3000)), 1480);
+  const auto finer = cut(udp(kIn1, kOut1).payload(data(3000)), 800);
+  EXPECT_TRUE(gateway.from_inside(pieces[0]).forwarded());
+  EXPECT_EQ(gateway.from_inside(pieces[0]).reason, Reason::fragment_overlap);
+  EXPECT_EQ(gateway.from_inside(finer[1]).reason, Reason::fragment_overlap);  // 800 to 1600
+  EXPECT_TRUE(gateway.from_inside(pieces[1]).forwarded());
+  EXPECT_TRUE(gateway.from_inside(pieces[2]).forwarded());
+}
+
+TEST(Fragments, InsideATcpHeaderAreRefused) {
+  TestGateway gateway;
+  const auto pieces = cut(tcp(kIn1, kOut1, kSyn).payload(data(100)), 8);
+  EXPECT_EQ(gateway.from_inside(pieces[0]).reason, Reason::fragment_tiny);
+  EXPECT_EQ(gateway.from_inside(pieces[1]).reason, Reason::fragment_tiny);
+  EXPECT_EQ(gateway.from_inside(pieces[2]).reason, Reason::fragment_tiny);
+  EXPECT_EQ(gateway.from_inside(pieces[3]).reason, Reason::fragment_held);
+}
+
+// FR1: at least two seconds for the first fragment, then everything is given up.
+TEST(Fragments, WaitTwoSecondsForTheFirst) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  const auto pieces = cut(udp(kOut1, kExternal).payload(data(3000)), 1480);
+  gateway.from_outside(pieces[1], 1);
+  gateway.pass(milliseconds(1900));
+  EXPECT_TRUE(gateway.released().empty());
+  EXPECT_EQ(gateway.engine.gauges().held_fragments, 1U);
+  gateway.pass(milliseconds(200));
+  const auto released = gateway.released();
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(released[0].second.reason, Reason::fragment_timeout);
+  EXPECT_EQ(gateway.engine.gauges().held_bytes, 0U);
+  // Too late for that one, in time for what follows.
+  EXPECT_TRUE(gateway.from_outside(pieces[0]).forwarded());
+}
+
+TEST(Fragments, ADecisionIsKeptThirtySeconds) {
+  TestGateway gateway;
+  const auto pieces = cut(udp(kIn1, kOut1).payload(data(4000)), 1480);
+  EXPECT_TRUE(gateway.from_inside(pieces[0]).forwarded());
+  gateway.pass(seconds(29));
+  EXPECT_TRUE(gateway.from_inside(pieces[1]).forwarded());
+  gateway.pass(seconds(2));
+  EXPECT_EQ(gateway.from_inside(pieces[2]).reason, Reason::fragment_held);
+}
+
+TEST(Fragments, ExpiringIsDoneInSteps) {
+  TestGateway gateway;
+  for (std::uint16_t id = 0; id < 100; ++id) {
+    const Address source(192, 0, 2, static_cast<std::uint8_t>(id));
+    gateway.from_outside(
+        cut(udp({source, 1}, endpoint(kExternal)).payload(data(32)).identification(id), 16)[1]);
+  }
+  gateway.advance(seconds(3));
+  EXPECT_EQ(gateway.engine.expire(gateway.now(), 30), gateway.now());
+  EXPECT_EQ(gateway.engine.gauges().datagrams, 70U);
+  gateway.sweep();
+  EXPECT_EQ(gateway.engine.gauges().datagrams, 0U);
+}
+
+// U14a, FR4: a hundred thousand orphans of many sources; memory stays bounded and others are not disturbed.
+TEST(Fragments, AFloodDisturbsNobody) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  SeededRandom random(9);
+  const Limits limits = gateway.engine.policy().limits;
+  for (int i = 0; i < 100000; ++i) {
+    const Address source(random.below(0x10000) | 0xc6330000);
+    const Octets orphan = udp({source, 1}, endpoint(kExternal))
+                              .payload(data(1480))
+                              .identification(static_cast<std::uint16_t>(random.next()));
+    gateway.from_outside(cut(orphan, 8)[1 + random.below(100)]);
+    gateway.released();
+    ASSERT_LE(gateway.engine.gauges().datagrams, limits.fragments);
+    ASSERT_LE(gateway.engine.gauges().held_bytes, limits.fragment_bytes);
+    if (i % 1000 == 0) {
+      ASSERT_TRUE(gateway.from_outside(udp(kOut1, kExternal)).forwarded());
+      const auto ordered =
+          cut(udp(kOut1, kExternal).payload(data(3000)).identification(static_cast<std::uint16_t>(i / 1000)),
+              1480);
+      ASSERT_EQ(send(gateway, Realm::external, ordered).size(), 3U);
+    }
+    if (i % 5000 == 0) gateway.pass(seconds(1));
+  }
+}
+
+// One source floods: what another one has waiting stays.
+TEST(Fragments, AFloodOfOneSourcePushesOutItsOwn) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  const auto waiting = cut(udp(kOut1, kExternal).payload(data(3000)).identification(9), 1480);
+  ASSERT_EQ(gateway.from_outside(waiting[1]).reason, Reason::fragment_held);
+  for (std::uint32_t i = 0; i < 20000; ++i) {
+    const Octets orphan = udp("198.51.100.9:1", kExternal)
+                              .payload(data(1480))
+                              .identification(static_cast<std::uint16_t>(i % 300));
+    gateway.from_outside(cut(orphan, 1000)[1]);
+    gateway.released();
+  }
+  EXPECT_LE(gateway.engine.gauges().datagrams, 1024U / 4 + 1);
+  EXPECT_EQ(send(gateway, Realm::external, {waiting[0]}).size(), 2U);
+}
+
+// ... and so do its octets.
+TEST(Fragments, OneSourceHasAQuarterOfTheOctets) {
+  Policy policy = plain_policy();
+  policy.limits.fragment_bytes = 400000;
+  TestGateway gateway(policy);
+  gateway.from_inside(udp(kIn1, kOut1));
+  const auto flood = [&](const char* source) {
+    for (std::uint16_t id = 0; id < 200; ++id) {
+      gateway.from_outside(cut(udp(source, kExternal).payload(data(3000)).identification(id), 1480)[1]);
+      gateway.released();
+    }
+  };
+  flood("198.51.100.9:1");
+  EXPECT_LE(gateway.engine.gauges().held_bytes, 100000U);
+  EXPECT_GT(gateway.engine.gauges().held_bytes, 90000U);
+  const auto waiting = cut(udp(kOut1, kExternal).payload(data(3000)).identification(9), 1480);
+  ASSERT_EQ(gateway.from_outside(waiting[1]).reason, Reason::fragment_held);
+  EXPECT_EQ(send(gateway, Realm::external, {waiting[0]}).size(), 2U);
+  // Together they may fill everything, and the oldest go first.
+  for (const char* source : {"198.51.100.1:1", "198.51.100.2:1", "198.51.100.3:1", "198.51.100.4:1"})
+    flood(source);
+  EXPECT_LE(gateway.engine.gauges().held_bytes, 400000U);
+  ASSERT_EQ(
+      gateway.from_outside(cut(udp(kOut1, kExternal).payload(data(3000)).identification(10), 1480)[1]).reason,
+      Reason::fragment_held);
+}
+
+TEST(Fragments, TooManyPiecesOfOneDatagram) {
+  TestGateway gateway;
+  const auto pieces = cut(udp(kIn1, kOut1).payload(data(3000)), 8);
+  ASSERT_GT(pieces.size(), 200U);
+  unsigned limited = 0;
+  for (const Octets& piece : pieces)
+    limited += gateway.from_inside(piece).reason == Reason::fragment_limit ? 1 : 0;
+  EXPECT_GT(limited, 0U);
+}
+
+TEST(Fragments, MayBeSwitchedOff) {
+  Policy policy = plain_policy();
+  policy.limits.fragments = 0;
+  TestGateway gateway(policy);
+  for (const Octets& piece : cut(udp(kIn1, kOut1).payload(data(3000)), 1480)) {
+    EXPECT_EQ(gateway.from_inside(piece).reason, Reason::fragment_limit);
+  }
+}
+
+}  // namespace
+}  // namespace nat::test
