@@ -32,6 +32,7 @@ bool ended(pid_t pid) { return waitpid(pid, nullptr, WNOHANG) != 0; }
 Host::Host(std::string name, const std::vector<std::string>& command) : name_(std::move(name)) {
   Pipe questions, answers;
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

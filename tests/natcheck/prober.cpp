@@ -36,8 +36,11 @@ void Prober::start_tcp(const ProbeRequest& request, TimePoint now) {
                                     [&](const Dial& dial) { return dial.request.target == request.target; });
   if (earlier != dials_.end()) {
     if (earlier->request.run == request.run) return;
-    earlier->stream->abort();  // of a client that is gone
     dials_.erase(earlier);
+  }
+  // Whatever a client that is gone has left at this endpoint would be in the way.
+  for (const auto& stream : tcp_.streams()) {
+    if (stream->remote() == request.target) stream->abort();
   }
   if (dials_.size() >= kDials || tcp_.full()) return report(request, Outcome::unavailable);
   std::erase_if(failures_, [&](const Failure& failure) { return failure.target == request.target; });

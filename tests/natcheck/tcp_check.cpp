@@ -26,15 +26,21 @@ TcpCheck::TcpCheck(const ClientSettings& settings)
 }
 
 Findings TcpCheck::run() {
-  observe();
+  Stream& second_server = observe();
+  if (findings_.second_server) {
+    payload(second_server);
+    filter(second_server);
+    if (!findings_.from_third_server.arrived.value_or(false)) connect_third();
+    hairpin();
+  }
   for (TcpPort* port : {&mapping_port_, &hairpin_port_, &filter_port_}) {
     for (const auto& stream : port->streams()) stream->abort();
   }
   return findings_;
 }
 
-// KT1 and KT2, and whatever can follow from there.
-void TcpCheck::observe() {
+// KT1 and KT2; returns the connection to the second server.
+Stream& TcpCheck::observe() {
   Question first = question(mapping_port_, settings_.first(), Stage::first_server);
   Question second = question(mapping_port_, settings_.second(), Stage::second_server);
   Question second_port = question(mapping_port_, settings_.second_port(), Stage::second_port);
@@ -42,11 +48,7 @@ void TcpCheck::observe() {
   findings_.first_server = first.observed();
   findings_.second_server = second.observed();
   findings_.second_port = second_port.observed();
-  if (!second.answer) return;
-  payload(*second.stream);
-  filter(*second.stream);
-  if (!findings_.from_third_server.arrived.value_or(false)) connect_third();
-  hairpin();
+  return *second.stream;
 }
 
 Question TcpCheck::question(TcpPort& port, const Endpoint& server, Stage stage) {

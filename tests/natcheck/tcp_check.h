@@ -20,7 +20,7 @@ class TcpCheck {
   Findings run();
 
  private:
-  void observe();
+  Stream& observe();
   void payload(Stream& second_server);
   void filter(Stream& second_server);
   void connect_third();
