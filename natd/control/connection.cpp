@@ -19,19 +19,27 @@ namespace {
 // Until a watcher that fell behind is told how much it lost, so that it is not told with every event.
 constexpr std::size_t kCaughtUp = Connection::kMostOutput / 2;
 
+// Of an items line, beside the items.
+constexpr std::size_t kEnvelope = 64;
+
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 }  // namespace
 
-void EventBatch::encode() {
+EventBatch::EventBatch(const std::vector<MappingEvent>& mappings, const std::vector<RefusalEvent>& refusals,
+                       std::uint64_t lost, Duration interval, Duration tick)
+    : lost_(lost) {
   const WallClock clock = WallClock::read();
-  const auto text = [](const Json& record) {
-    std::string line = to_line(record);
-    line.pop_back();
-    return line;
-  };
-  for (const MappingEvent& event : mappings) mapping_texts.push_back(text(event_record(event, clock)));
-  for (const RefusalEvent& event : refusals) refusal_texts.push_back(text(event_record(event, clock)));
+  const auto seconds = [](Duration duration) { return static_cast<double>(duration.count()) / 1000; };
+  for (const MappingEvent& event : mappings) {
+    events_.push_back({event.at, 1, event.mapping, compact(event_record(event, clock))});
+  }
+  for (const RefusalEvent& event : refusals) {
+    const double sum = seconds(event.repeated ? interval : tick);
+    events_.push_back({event.at, event.packets, event.refusal, compact(event_record(event, sum, clock))});
+  }
+  std::stable_sort(events_.begin(), events_.end(),
+                   [](const Event& a, const Event& b) { return a.at < b.at; });
 }
 
 Connection::Connection(Descriptor socket, uid_t user, Service& service)
@@ -146,25 +154,18 @@ void Connection::next_page() {
 void Connection::tell(const EventBatch& batch) {
   if (!watch_ || finished_) return;
   Watch& watch = *watch_;
-  watch.lost += batch.lost;
+  watch.lost += batch.lost();
   std::string items;
-  const auto add = [&](const std::string& text, std::uint64_t weight) {
-    if (output_.size() + items.size() + text.size() + 256 > kMostOutput) {
-      watch.lost += weight;
-    } else {
-      items += (items.empty() ? "" : ",") + text;
-    }
-  };
   if (watch.lost > 0 && output_.size() < kCaughtUp) {
     const double time = WallClock::read().seconds(Gateway::now());
-    items = Json{{"time", time}, {"event", "lost"}, {"count", std::exchange(watch.lost, 0)}}.dump();
+    items = compact({{"time", time}, {"event", "lost"}, {"count", std::exchange(watch.lost, 0)}});
   }
-  for (std::size_t i = 0; i < batch.mappings.size(); ++i) {
-    if (watch.filter.matches_event(batch.mappings[i].mapping)) add(batch.mapping_texts[i], 1);
-  }
-  for (std::size_t i = 0; i < batch.refusals.size(); ++i) {
-    if (watch.filter.matches(batch.refusals[i].refusal)) {
-      add(batch.refusal_texts[i], batch.refusals[i].packets);
+  for (const EventBatch::Event& event : batch.events()) {
+    if (!watch.filter.matches_event(event.about)) continue;
+    if (output_.size() + items.size() + event.text.size() + kEnvelope > kMostOutput) {
+      watch.lost += event.weight;
+    } else {
+      items += (items.empty() ? "" : ",") + event.text;
     }
   }
   if (items.empty()) return;

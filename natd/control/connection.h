@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <sys/types.h>
@@ -18,15 +19,27 @@
 
 namespace nat {
 
-// Events with their text, made once for all who watch.
-struct EventBatch {
-  std::vector<MappingEvent> mappings;
-  std::vector<std::string> mapping_texts;
-  std::vector<RefusalEvent> refusals;
-  std::vector<std::string> refusal_texts;
-  std::uint64_t lost = 0;  // events, or refused packets, that found no place in the hub
+// Events in the order of time, with their text, made once for all who watch.
+class EventBatch {
+ public:
+  struct Event {
+    TimePoint at;
+    std::uint64_t weight = 1;  // packets, of a refusal
+    std::variant<MappingView, Refusal> about;
+    std::string text;
+  };
 
-  void encode();
+  // `interval` and `tick` are how much time repeated and new refusals sum up.
+  EventBatch(const std::vector<MappingEvent>& mappings, const std::vector<RefusalEvent>& refusals,
+             std::uint64_t lost, Duration interval, Duration tick);
+
+  const std::vector<Event>& events() const { return events_; }
+  // Events, or refused packets, that found no place in the hub.
+  std::uint64_t lost() const { return lost_; }
+
+ private:
+  std::vector<Event> events_;
+  std::uint64_t lost_;
 };
 
 class Connection {

@@ -32,10 +32,12 @@ EventHub::EventHub() : slots_(kSlots, kEmpty) {
 void EventHub::watch(bool on) {
   watched_.store(on, std::memory_order_relaxed);
   if (on) return;
-  std::vector<MappingEvent> mappings;
-  std::vector<RefusalEvent> refusals;
-  take_mappings(mappings);
-  take_refusals(refusals);
+  const std::lock_guard lock(mutex_);
+  mappings_.clear();
+  refusals_.clear();
+  std::fill(slots_.begin(), slots_.end(), kEmpty);
+  told_ = 0;
+  lost_mappings_ = lost_refusals_ = 0;
 }
 
 std::uint64_t EventHub::take_mappings(std::vector<MappingEvent>& events) {
@@ -46,12 +48,30 @@ std::uint64_t EventHub::take_mappings(std::vector<MappingEvent>& events) {
   return std::exchange(lost_mappings_, 0);
 }
 
-std::uint64_t EventHub::take_refusals(std::vector<RefusalEvent>& events) {
+std::uint64_t EventHub::take_refusals(bool interval_ends, std::vector<RefusalEvent>& events) {
   events.clear();
   events.reserve(kMostRefusalEvents);
   const std::lock_guard lock(mutex_);
-  events.swap(refusals_);
-  if (!events.empty()) std::fill(slots_.begin(), slots_.end(), kEmpty);
+  for (std::size_t i = interval_ends ? 0 : told_; i < refusals_.size(); ++i) {
+    RefusalEvent& kind = refusals_[i];
+    if (kind.packets == 0) continue;
+    events.push_back(kind);
+    kind.packets = kind.bytes = 0;
+    kind.repeated = true;
+  }
+  if (interval_ends) {
+    // Kinds that went on are remembered for the next interval, the others are forgotten.
+    refusals_.clear();
+    std::fill(slots_.begin(), slots_.end(), kEmpty);
+    for (const RefusalEvent& kind : events) {
+      if (!kind.repeated) continue;
+      std::uint16_t* slot = find_slot(kind.refusal);
+      if (slot == nullptr) continue;
+      *slot = static_cast<std::uint16_t>(refusals_.size());
+      refusals_.push_back({kind.refusal, 0, 0, kind.at, true});
+    }
+  }
+  told_ = refusals_.size();
   return std::exchange(lost_refusals_, 0);
 }
 
@@ -74,25 +94,32 @@ void EventHub::add(MappingEvent event) {
   }
 }
 
-void EventHub::refused(const Refusal& refusal, TimePoint now) {
-  if (!watched_.load(std::memory_order_relaxed)) return;
+// Where the kind is, or an empty slot for it; null when both are out of reach.
+std::uint16_t* EventHub::find_slot(const Refusal& refusal) {
   const std::size_t first = hash_of(refusal);
-  const std::lock_guard lock(mutex_);
   for (std::size_t probe = 0; probe < kMostProbes; ++probe) {
     std::uint16_t& slot = slots_[(first + probe) % kSlots];
-    if (slot == kEmpty) {
-      if (refusals_.size() == kMostRefusalEvents) break;
-      slot = static_cast<std::uint16_t>(refusals_.size());
-      refusals_.push_back({refusal, 1, refusal.length, now});
-      return;
-    }
-    RefusalEvent& known = refusals_[slot];
-    if (!same_kind(known.refusal, refusal)) continue;
-    ++known.packets;
-    known.bytes += refusal.length;
+    if (slot == kEmpty || same_kind(refusals_[slot].refusal, refusal)) return &slot;
+  }
+  return nullptr;
+}
+
+void EventHub::refused(const Refusal& refusal, TimePoint now) {
+  if (!watched_.load(std::memory_order_relaxed)) return;
+  const std::lock_guard lock(mutex_);
+  std::uint16_t* slot = find_slot(refusal);
+  if (slot == nullptr || (*slot == kEmpty && refusals_.size() == kMostRefusalEvents)) {
+    ++lost_refusals_;
     return;
   }
-  ++lost_refusals_;
+  if (*slot == kEmpty) {
+    *slot = static_cast<std::uint16_t>(refusals_.size());
+    refusals_.push_back({refusal, 0, 0, now, false});
+  }
+  RefusalEvent& kind = refusals_[*slot];
+  ++kind.packets;
+  kind.bytes += refusal.length;
+  kind.at = now;
 }
 
 }  // namespace nat

@@ -2,8 +2,9 @@
 // copies into memory that is there already, behind a mutex that is never held longer than that; while nobody
 // watches it does not even that.
 //
-// Refused packets are counted by what they have in common, so that a flood of one kind is one event with a
-// number. What does not fit is counted as lost.
+// Refused packets are counted by what they have in common. The first of a kind is told soon, those that
+// follow are one event with a number for each interval, for as long as the flood goes on. What does not fit
+// is counted as lost.
 #pragma once
 
 #include <atomic>
@@ -27,7 +28,8 @@ struct RefusalEvent {
   Refusal refusal;  // the first of them
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
-  TimePoint at;  // of the first
+  TimePoint at;           // of the last
+  bool repeated = false;  // the kind was told before, and these came in the interval since
 };
 
 class EventHub : public Observer {
@@ -40,11 +42,11 @@ class EventHub : public Observer {
   // Whether anybody is interested; what waits is forgotten when nobody is any more.
   void watch(bool on);
 
-  // What happened since the last call, into `events`, whose memory goes back to the hub. Returns how many
-  // were lost.
+  // What happened since the last call, in its order. Returns how many were lost.
   std::uint64_t take_mappings(std::vector<MappingEvent>& events);
-  // In the order of their first packets. Returns how many packets found no place.
-  std::uint64_t take_refusals(std::vector<RefusalEvent>& events);
+  // The kinds that are new since the last call; at the end of an interval, those that went on in it, too.
+  // Returns how many packets found no place.
+  std::uint64_t take_refusals(bool interval_ends, std::vector<RefusalEvent>& events);
 
   // --- Observer
   void mapping_created(const MappingView& mapping, TimePoint now) override;
@@ -56,13 +58,15 @@ class EventHub : public Observer {
   static constexpr std::uint16_t kEmpty = 0xffff;
 
   void add(MappingEvent event);
+  std::uint16_t* find_slot(const Refusal& refusal);
 
   std::atomic<bool> watched_{false};
   std::mutex mutex_;
   std::vector<MappingEvent> mappings_;
   std::uint64_t lost_mappings_ = 0;
-  std::vector<RefusalEvent> refusals_;
-  std::vector<std::uint16_t> slots_;  // a hash table over refusals_
+  std::vector<RefusalEvent> refusals_;  // packets that were told already are not in their numbers any more
+  std::size_t told_ = 0;                // so many of them
+  std::vector<std::uint16_t> slots_;    // a hash table over refusals_
   std::uint64_t lost_refusals_ = 0;
 };
 

@@ -174,7 +174,9 @@ bool Filter::matches(const Refusal& refusal) const {
   return within(remote, far);
 }
 
-bool Filter::matches_event(const MappingView& mapping) const {
+bool Filter::matches_event(const std::variant<MappingView, Refusal>& about) const {
+  if (const Refusal* refusal = std::get_if<Refusal>(&about)) return matches(*refusal);
+  const MappingView& mapping = std::get<MappingView>(about);
   if (state || !matches(mapping)) return false;
   return !remote || (mapping.remote != Endpoint{} && remote->contains(mapping.remote));
 }

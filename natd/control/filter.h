@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "natd/control/outcome.h"
@@ -55,8 +56,8 @@ struct Filter {
   bool matches(const SessionView& session) const;
   // `remote` is the far end of the packet, `internal` and `external` are the near one as the packet names it.
   bool matches(const Refusal& refusal) const;
-  // The event of a mapping, for `watch`: `remote` is the one it was made for, if it was made for one.
-  bool matches_event(const MappingView& mapping) const;
+  // What `watch` tells of. The `remote` of a mapping is the one it was made for, if it was made for one.
+  bool matches_event(const std::variant<MappingView, Refusal>& about) const;
 
   bool operator==(const Filter&) const = default;
 };

@@ -93,14 +93,19 @@ std::unique_ptr<Reply> trace(Service& service, const Request& request) {
 
 std::optional<ControlError> unfit(Order order, const Filter& filter) {
   const auto no_term = [&](const char* term, const char* hint) {
-    return ControlError{"unknown-term", std::string(to_string(order)) + " cannot select by '" + term + "'",
-                        hint};
+    std::string name = to_string(order);
+    std::replace(name.begin(), name.end(), '-', ' ');
+    return ControlError{"unknown-term", name + " cannot select by '" + term + "'", hint};
   };
   if (filter.reason && order != Order::watch) {
     return no_term("reason", "reasons are those of refused packets: natctl watch reason ...");
   }
   if (filter.origin && order == Order::show_sessions) {
     return no_term("origin", "mappings have an origin: natctl show mappings origin ...");
+  }
+  if (filter.origin == Origin::configured && order == Order::flush) {
+    return ControlError{"refused", "flush removes dynamic mappings only",
+                        "configured ones end with natctl port-forward del"};
   }
   if (filter.state && order == Order::watch) {
     return no_term("state", "watch tells of mappings and refused packets; natctl show sessions state ...");

@@ -11,8 +11,9 @@ namespace nat {
 using Json = nlohmann::ordered_json;
 
 // On one line. Octets that are not UTF-8, which can only come from the other side, are replaced.
-inline std::string to_line(const Json& message) {
-  return message.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+inline std::string compact(const Json& message) {
+  return message.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
+inline std::string to_line(const Json& message) { return compact(message) + "\n"; }
 
 }  // namespace nat

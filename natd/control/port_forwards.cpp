@@ -79,7 +79,7 @@ std::optional<std::size_t> find_forward(const std::vector<PortForward>& forwards
   return std::nullopt;
 }
 
-// What the engine said about the one rule, among all that it refused.
+// What the engine said about the one rule, among all that it refused: a sentence, then what to do.
 std::string complaint_about(const PortForward& forward, const std::vector<std::string>& refused) {
   const std::string key =
       ":" + std::to_string(forward.external.port) + " -> " + forward.internal.to_string() + ":";
@@ -119,7 +119,10 @@ std::unique_ptr<Reply> add_port_forward(Service& service, std::uint64_t id, cons
   const MappingView* made = mapping_of(forward, mappings);
   if (made == nullptr) {
     service.apply(running);
-    return refuse(id, "refused", complaint_about(forward, outcome.report.refused));
+    const std::string complaint = complaint_about(forward, outcome.report.refused);
+    const auto end = complaint.find("; ");
+    return refuse(id, "refused", complaint.substr(0, end),
+                  end == std::string::npos ? "" : complaint.substr(end + 2));
   }
   return say(done_line(id, {{"changed", true}, {"port_forward", forward_record(forward, made)}}));
 }

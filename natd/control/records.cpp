@@ -11,11 +11,9 @@ Json seconds_left(TimePoint expires, TimePoint now) {
   return static_cast<double>(std::max<Duration::rep>(0, (expires - now).count())) / 1000.0;
 }
 
-// The part of a remote that an address-dependent mapping tells apart has no port.
-std::string trimmed_remote(const MappingView& mapping) {
-  return mapping.remote.port == 0 && mapping.behavior == Behavior::address_dependent
-             ? mapping.remote.address.to_string()
-             : mapping.remote.to_string();
+// The remote of an echo session has no port, nor has that of an address-dependent mapping.
+std::string endpoint_text(Endpoint endpoint) {
+  return endpoint.port == 0 ? endpoint.address.to_string() : endpoint.to_string();
 }
 
 void put_origin(Json& record, const MappingView& mapping) {
@@ -40,7 +38,7 @@ Json mapping_record(const MappingView& mapping, Behavior filtering, TimePoint no
               {"external", mapping.external.to_string()},
               {"mapping", to_string(mapping.behavior)},
               {"filtering", to_string(anybody ? Behavior::endpoint_independent : filtering)}};
-  if (mapping.remote != Endpoint{}) record["remote"] = trimmed_remote(mapping);
+  if (mapping.remote != Endpoint{}) record["remote"] = endpoint_text(mapping.remote);
   record["sessions"] = mapping.sessions;
   record["remembered"] = mapping.remembered;
   record["expires"] = seconds_left(mapping.expires, now);
@@ -54,7 +52,7 @@ Json session_record(const SessionView& session, TimePoint now) {
           {"state", to_string(session.state)},
           {"internal", session.internal.to_string()},
           {"external", session.external.to_string()},
-          {"remote", session.remote.to_string()},
+          {"remote", endpoint_text(session.remote)},
           {"initiator", to_string(session.initiator)},
           {"sent", session.sent_bytes},
           {"received", session.received_bytes},
@@ -147,23 +145,24 @@ Json event_record(const MappingEvent& event, const WallClock& clock) {
               {"proto", to_string(mapping.protocol)},
               {"internal", mapping.internal.to_string()},
               {"external", mapping.external.to_string()}};
-  if (mapping.remote != Endpoint{}) record["remote"] = trimmed_remote(mapping);
+  if (mapping.remote != Endpoint{}) record["remote"] = endpoint_text(mapping.remote);
   put_origin(record, mapping);
   if (!event.created) record["cause"] = to_string(event.cause);
   return record;
 }
 
-Json event_record(const RefusalEvent& event, const WallClock& clock) {
+Json event_record(const RefusalEvent& event, double interval, const WallClock& clock) {
   const Refusal& refusal = event.refusal;
   return {{"time", clock.seconds(event.at)},
           {"event", "refused"},
           {"reason", to_string(refusal.reason)},
           {"in", to_string(refusal.in)},
           {"proto", protocol_name(refusal.ip_protocol)},
-          {"source", refusal.source.to_string()},
-          {"destination", refusal.destination.to_string()},
+          {"source", endpoint_text(refusal.source)},
+          {"destination", endpoint_text(refusal.destination)},
           {"packets", event.packets},
-          {"bytes", event.bytes}};
+          {"bytes", event.bytes},
+          {"interval", interval}};
 }
 
 }  // namespace nat

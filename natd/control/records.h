@@ -28,6 +28,7 @@ struct WallClock {
   double seconds(TimePoint time) const;
 };
 Json event_record(const MappingEvent& event, const WallClock& clock);
-Json event_record(const RefusalEvent& event, const WallClock& clock);
+// `interval` is how many seconds the event sums up.
+Json event_record(const RefusalEvent& event, double interval, const WallClock& clock);
 
 }  // namespace nat

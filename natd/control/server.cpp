@@ -28,9 +28,9 @@ constexpr int kAcceptsOfTurn = 16;
 constexpr Duration kPatience = 30s;
 // When all places are taken, for so long.
 constexpr Duration kPatienceWhenFull = 1s;
-constexpr Duration kEventInterval = 100ms;
-// Refused packets are counted together for so many event intervals.
-constexpr int kRefusalIntervals = 10;
+constexpr Duration kTick = 100ms;  // between two looks at the events
+// Repeated refusals are summed up for so many ticks.
+constexpr int kTicksOfInterval = 10;
 
 }  // namespace
 
@@ -91,7 +91,7 @@ class ControlServer::Loop {
       if (exhausted) {
         // Who cannot be accepted stays at the door; without a pause the loop would spin.
         loop_.forget(listener_->fd());
-        resume_.at(Gateway::now() + kEventInterval);
+        resume_.at(Gateway::now() + kTick);
       }
       if (!guest) return;
       admit(std::move(*guest));
@@ -189,17 +189,17 @@ class ControlServer::Loop {
     following_ = wanted;
     hub_.watch(wanted);
     if (wanted) {
-      tick_.every(kEventInterval);
+      tick_.every(kTick);
     } else {
       tick_.at(kNever);
     }
   }
 
   void tell() {
-    EventBatch batch;
-    batch.lost = hub_.take_mappings(batch.mappings);
-    if (++ticks_ % kRefusalIntervals == 0) batch.lost += hub_.take_refusals(batch.refusals);
-    batch.encode();
+    const bool interval_ends = ++ticks_ % kTicksOfInterval == 0;
+    std::uint64_t lost = hub_.take_mappings(mappings_);
+    lost += hub_.take_refusals(interval_ends, refusals_);
+    const EventBatch batch(mappings_, refusals_, lost, kTick * kTicksOfInterval, kTick);
     for (const int fd : descriptors()) {
       clients_.at(fd).connection.tell(batch);
       settle(fd);
@@ -219,6 +219,8 @@ class ControlServer::Loop {
   Clients clients_;
   bool following_ = false;
   int ticks_ = 0;
+  std::vector<MappingEvent> mappings_;  // of the last tick; their memory goes round
+  std::vector<RefusalEvent> refusals_;
   std::thread thread_;
 };
 

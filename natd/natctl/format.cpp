@@ -18,7 +18,7 @@ std::string printed(const char* form, Arguments... arguments) {
 }  // namespace
 
 std::string format_left(double seconds) {
-  const auto whole = static_cast<long long>(std::ceil(std::fmax(seconds, 0)));
+  const auto whole = static_cast<long long>(std::fmax(seconds, 0));
   if (whole < 3600) return printed("%lld:%02lld", whole / 60, whole % 60);
   return printed("%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
 }

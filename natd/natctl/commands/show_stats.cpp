@@ -78,17 +78,20 @@ void print_pools(const Context& context, const Json& pools) {
   context.print(table);
 }
 
+void add_counters(Table& table, const Json& counters, bool zeros) {
+  for (const auto& [name, value] : counters.items()) {
+    if (!zeros && value == 0) continue;
+    std::string shown = name;
+    for (char& c : shown) c = c == '_' ? '-' : c;
+    table.add({shown, digits(counters, name)});
+  }
+}
+
 void print_counters(const Context& context, const Json& stats, bool all) {
   Table table({{"COUNTER"}, {"VALUE", Align::right}});
-  for (const char* group : {"counters", "datapath_counters"}) {
-    const Json& counters = part(stats, group);
-    for (const auto& [name, value] : counters.items()) {
-      if (!all && value == 0) continue;
-      std::string shown = name;
-      for (char& c : shown) c = c == '_' ? '-' : c;
-      table.add({shown, digits(counters, name)});
-    }
-  }
+  add_counters(table, part(stats, "counters"), all);
+  // The datapath has few, and that its queues never overran is news, too.
+  add_counters(table, part(stats, "datapath_counters"), true);
   if (table.empty()) return;
   context.out << "\n";
   context.print(table);

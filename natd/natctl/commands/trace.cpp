@@ -21,8 +21,7 @@ Tone tone_of(const std::string& outcome) {
 
 std::string endpoint_text(const Json& answer, const char* name) {
   const auto found = answer.find(name);
-  return found == answer.end() || !found->is_string() ? "an external endpoint chosen then"
-                                                      : found->get<std::string>();
+  return found == answer.end() || !found->is_string() ? "a new external endpoint" : found->get<std::string>();
 }
 
 void print_answer(const Context& context, const Json& answer) {
@@ -33,7 +32,7 @@ void print_answer(const Context& context, const Json& answer) {
   }
   context.out << table.render(false, context.style.colours);
   if (text(answer, "outcome") == "forward") {
-    context.out << "leaves to the " << text(answer, "out") << " side: " << endpoint_text(answer, "source")
+    context.out << "leaves on the " << text(answer, "out") << " side: " << endpoint_text(answer, "source")
                 << " -> " << endpoint_text(answer, "destination") << "\n";
   }
   if (const std::string remedy = text(answer, "remedy"); !remedy.empty()) {

@@ -14,6 +14,12 @@ std::string mapping_text(const Json& event) {
          text(event, "origin") + (name.empty() ? "" : " \"" + name + "\"");
 }
 
+// A flood is summed up by the second; what came before it was one is not worth a word.
+std::string interval_text(const Json& event) {
+  const double interval = decimal(event, "interval");
+  return interval < 1 ? "" : " in " + std::to_string(static_cast<int>(interval)) + "s";
+}
+
 struct Line {
   const char* sign;
   std::string rest;
@@ -29,7 +35,7 @@ Line describe(const Json& event) {
     return {"!",
             "drop " + text(event, "reason") + " " + text(event, "proto") + " " + text(event, "source") +
                 " > " + text(event, "destination") +
-                (packets > 1 ? " (x" + std::to_string(packets) + " in 1s)" : ""),
+                (packets > 1 ? " (x" + std::to_string(packets) + interval_text(event) + ")" : ""),
             Tone::bad};
   }
   if (kind == "lost") {
