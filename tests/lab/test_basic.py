@@ -93,6 +93,16 @@ def test_other_protocols_are_dropped_and_counted(lab, natd):
             receiver.recv(2000)
 
 
+def test_neighbours_inside_talk_directly(lab, natd):
+    """Traffic between hosts of the LAN does not pass the gateway, even where its bridge calls iptables."""
+    with traffic.Responder(lab.in2) as server:
+        with traffic.Stream(lab.in1, server.endpoint) as stream, traffic.udp_socket(lab.in1) as sock:
+            assert stream.seen_as[0] == "10.0.0.1"
+            stream.echo(b"next door" * 10_000)
+            assert traffic.ask(sock, server.endpoint, b"z" * 3000)[0][0] == "10.0.0.1"
+    assert traffic.ping(lab.in1, "10.0.0.2", "-t", "1", count=1) == 1
+
+
 class TestTheGatewaysOwnTraffic:
     """The gateway's own sockets on the external side work on, and never clash with a mapping."""
 

@@ -161,7 +161,7 @@ def test_sighup_reads_the_file_again_and_a_bad_file_changes_nothing(home, datapa
 
 @pytest.mark.parametrize("arguments, told", [
     (["--set", "udp.filtring=endpoint-independent"], "filtering"),
-    (["--set", "timeouts.udp=5"], "."),
+    (["--set", "udp.timeout=5s"], "RFC 4787"),
     (["--internal", "nosuch0"], "nosuch0"),
     (["--config", "/nonexistent.conf"], "/nonexistent.conf"),
     (["--nonsense"], "nonsense"),

@@ -7,8 +7,13 @@
 #include <string>
 #include <vector>
 
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "natd/io/nfqueue/passage.h"
 #include "natd/io/nfqueue/queue.h"
@@ -35,6 +40,17 @@ Descriptor open_answer_socket() {
   const std::uint32_t mark = kMarkAnswer;
   setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark);
   return socket;
+}
+
+// Asked of the driver, since /sys may show another network namespace.
+bool is_bridge(const std::string& interface) {
+  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_drvinfo driver{};
+  driver.cmd = ETHTOOL_GDRVINFO;
+  ifreq request{};
+  interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  request.ifr_data = reinterpret_cast<char*>(&driver);
+  return ioctl(socket.get(), SIOCETHTOOL, &request) == 0 && std::string(driver.driver) == "bridge";
 }
 
 class Nfqueue : public Backend {
@@ -94,6 +110,12 @@ void Nfqueue::set_sysctls(const Links& links) {
   // kernel wants both of these switches off.
   journal_.set_sysctl(interfaces + "all/send_redirects", "0");
   journal_.set_sysctl(interfaces + links.internal + "/send_redirects", "0");
+  // With br_netfilter, a bridge shows these hooks what it has not handed up yet, and bridges a packet whose
+  // destination natd moves to one of its own hosts: TTL stays, and nobody can reach himself.
+  const std::string bridged = "net/bridge/bridge-nf-call-iptables";
+  if (is_bridge(links.internal) && access(("/proc/sys/" + bridged).c_str(), F_OK) == 0) {
+    journal_.set_sysctl(bridged, "0");
+  }
   journal_.set_sysctl("net/ipv4/ip_local_port_range", std::to_string(settings_.gateway_ports.first) + " " +
                                                           std::to_string(settings_.gateway_ports.last));
 }
