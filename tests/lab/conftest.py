@@ -1,6 +1,7 @@
 """Fixtures of the lab tests. A test that asks for `natd` runs once on every datapath."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,9 +12,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 from natlab import capture, gateway, namespaces, topology, traffic  # noqa: E402
 
 
+def stop_like_ctrl_c(_number, _frame):
+    """pytest takes any other exception for the failure of one test, and would go on."""
+    raise KeyboardInterrupt
+
+
 def pytest_configure(config):
     if os.geteuid() != 0:
         pytest.exit("the lab tests need root, to make network namespaces", returncode=2)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop_like_ctrl_c)
     for owner in namespaces.sweep():
         print(f"removed what a killed run had left: {owner}")
 

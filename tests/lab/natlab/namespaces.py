@@ -21,6 +21,7 @@ from pathlib import Path
 PREFIX = "natlab"
 RUN = Path("/run/natlab")  # one directory for each lab: logs, sockets, captures
 NETNS = Path("/run/netns")
+NATD_RUN = Path("/run/natd")  # a killed natd leaves its journal of this namespace there, netns-INODE.*
 NAME = re.compile(rf"^({PREFIX}-(\d+)(?:x\d+)?)-")  # owner, and the pid in it
 
 _CLONE_NEWNET = 0x40000000
@@ -113,6 +114,10 @@ def remove(name):
         if int(pid) != os.getpid():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
+    with contextlib.suppress(FileNotFoundError):
+        number = (NETNS / name).stat().st_ino
+        for leaving in NATD_RUN.glob(f"netns-{number}.*"):
+            leaving.unlink(missing_ok=True)
     run("ip", "netns", "del", name, check=False)
 
 
