@@ -1,0 +1,229 @@
+// TCP through the engine: the T rows (RFC 5382) and the timers of RFC 7857.
+#include <gtest/gtest.h>
+
+#include "tests/support/packet_builder.h"
+#include "tests/support/test_gateway.h"
+
+namespace nat::test {
+namespace {
+
+constexpr auto kIn1 = "10.0.0.1:4321";
+constexpr auto kOut1 = "192.0.2.31:80";
+constexpr auto kOut2 = "192.0.2.32:80";
+constexpr auto kExternal = "203.0.113.11:4321";
+
+void shake_hands(TestGateway& gateway) {
+  ASSERT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kSyn)).forwarded());
+  ASSERT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kSyn | kAck)).forwarded());
+  ASSERT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kAck)).forwarded());
+}
+
+// The session lives for `lifetime` of silence, and no longer.
+void expect_lifetime(TestGateway& gateway, seconds lifetime) {
+  gateway.pass(lifetime - seconds(1));
+  EXPECT_EQ(gateway.mappings().size(), 1U);
+  gateway.pass(seconds(2));
+  EXPECT_TRUE(gateway.mappings().empty());
+}
+
+// T5: opening.
+TEST(EngineTcp, HalfOpenLivesFourMinutes) {
+  TestGateway gateway;
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  expect_lifetime(gateway, seconds(240));
+}
+
+// T5: established.
+TEST(EngineTcp, EstablishedLivesTwoHoursAndFourMinutes) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  expect_lifetime(gateway, seconds(7440));
+}
+
+// T5: both sides have said goodbye.
+TEST(EngineTcp, ClosingLivesFourMinutes) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  gateway.from_inside(tcp(kIn1, kOut1, kFin | kAck));
+  gateway.from_outside(tcp(kOut1, kExternal, kFin | kAck));
+  gateway.pass(seconds(200));
+  // T12: the last acknowledgement may be repeated, and prolongs nothing.
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kAck)).forwarded());
+  expect_lifetime(gateway, seconds(40));
+}
+
+// T2: half-closed connections go on.
+TEST(EngineTcp, HalfClosedStaysEstablished) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  gateway.from_inside(tcp(kIn1, kOut1, kFin | kAck));
+  gateway.pass(seconds(3600));
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kAck).payload("still here")).forwarded());
+  expect_lifetime(gateway, seconds(7440));
+}
+
+// X2r: a reset keeps the session four minutes, and data brings it back.
+TEST(EngineTcp, AfterAReset) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kRst)).forwarded());
+  expect_lifetime(gateway, seconds(240));
+
+  TestGateway revived;
+  shake_hands(revived);
+  revived.from_outside(tcp(kOut1, kExternal, kRst));
+  revived.pass(seconds(239));
+  EXPECT_TRUE(revived.from_inside(tcp(kIn1, kOut1, kAck)).forwarded());
+  expect_lifetime(revived, seconds(7440));
+}
+
+// T13, NO3: a reset that cannot belong to the session is forwarded and believed by nobody.
+TEST(EngineTcp, AForgedResetChangesNothing) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kRst).sequence(0x70000000)).forwarded());
+  expect_lifetime(gateway, seconds(7440));
+}
+
+// T4a, NO2: silence for unsolicited SYNs, mapped port or not.
+TEST(EngineTcp, UnsolicitedSynsMeetSilence) {
+  TestGateway gateway;
+  Outcome outcome = gateway.from_outside(tcp(kOut1, "203.0.113.11:80", kSyn));
+  EXPECT_EQ(outcome.reason, Reason::unsolicited_syn);
+  EXPECT_TRUE(outcome.reply.empty());
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  outcome = gateway.from_outside(tcp(kOut2, kExternal, kSyn));
+  EXPECT_EQ(outcome.reason, Reason::filtered_by_address);
+  EXPECT_TRUE(outcome.reply.empty());
+}
+
+// T11: segments that belong to nothing.
+TEST(EngineTcp, StraySegments) {
+  TestGateway gateway;
+  for (const std::uint8_t flags :
+       {kAck, kRst, kFin, static_cast<std::uint8_t>(kSyn | kAck), std::uint8_t{0}}) {
+    EXPECT_EQ(gateway.from_outside(tcp(kOut1, kExternal, flags)).reason, Reason::tcp_no_session);
+    EXPECT_EQ(gateway.from_inside(tcp(kIn1, kOut1, flags)).reason, Reason::tcp_no_session);
+  }
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  EXPECT_EQ(gateway.from_outside(tcp("192.0.2.31:81", kExternal, kAck)).reason, Reason::tcp_no_session);
+  EXPECT_EQ(gateway.mappings().size(), 1U);
+}
+
+// T2a: simultaneous open, every packet passes.
+TEST(EngineTcp, SimultaneousOpen) {
+  TestGateway gateway;
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kSyn)).forwarded());
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kSyn)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kSyn | kAck)).forwarded());
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kSyn | kAck)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kAck)).forwarded());
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kAck).payload("data")).forwarded());
+  EXPECT_EQ(gateway.sessions()[0].state, SessionState::established);
+}
+
+// L7: the peer's gateway answers the first SYN with a reset; the next try still finds the session.
+TEST(EngineTcp, ARefusedFirstTryDoesNotHurt) {
+  TestGateway gateway;
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kRst | kAck)).forwarded());
+  gateway.pass(seconds(1));
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kSyn)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kSyn)).forwarded());
+  EXPECT_EQ(gateway.sessions()[0].state, SessionState::established);
+}
+
+// T1, T3, T3b: behaviours as for UDP, and chosen apart from it.
+TEST(EngineTcp, Behaviours) {
+  Policy policy = plain_policy();
+  policy.udp.filtering = Behavior::address_and_port_dependent;
+  policy.tcp.filtering = Behavior::endpoint_independent;
+  TestGateway gateway(policy);
+  EXPECT_EQ(source_of(gateway.from_inside(tcp(kIn1, kOut1, kSyn)).packet),
+            source_of(gateway.from_inside(tcp(kIn1, kOut2, kSyn)).packet));
+  EXPECT_TRUE(gateway.from_outside(tcp("192.0.2.33:9", kExternal, kSyn)).forwarded());
+  gateway.from_inside(udp(kIn1, kOut1));
+  EXPECT_EQ(gateway.from_outside(udp("192.0.2.31:81", kExternal)).reason, Reason::filtered_by_port);
+}
+
+// T3: while its former session is remembered, the remote may connect again.
+TEST(EngineTcp, ARememberedRemoteMayConnect) {
+  Policy policy = plain_policy();
+  policy.tcp.filtering = Behavior::address_and_port_dependent;
+  TestGateway gateway(policy);
+  shake_hands(gateway);
+  gateway.from_inside(tcp(kIn1, kOut2, kSyn));  // opens, and runs out after four minutes
+  gateway.pass(seconds(300));
+  EXPECT_EQ(gateway.engine.gauges().remembered, 1U);
+  EXPECT_EQ(gateway.from_outside(tcp(kOut2, kExternal, kAck)).reason, Reason::tcp_no_session);
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut2, kExternal, kSyn)).forwarded());
+  EXPECT_EQ(gateway.from_outside(tcp("192.0.2.32:81", kExternal, kSyn)).reason, Reason::filtered_by_port);
+}
+
+// X7.1: the host refuses every stranger with a reset; the mapping dies on time.
+TEST(EngineTcp, ResetsKeepNothingAlive) {
+  Policy policy = plain_policy();
+  policy.tcp.filtering = Behavior::endpoint_independent;
+  TestGateway gateway(policy);
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  for (int i = 0; i < 5; ++i) {
+    gateway.pass(seconds(60));
+    gateway.from_outside(tcp(kOut2, kExternal, kSyn));
+    gateway.from_inside(tcp(kIn1, kOut2, kRst | kAck));
+  }
+  EXPECT_TRUE(gateway.mappings().empty());
+  // A host that accepts keeps it.
+  TestGateway accepting(policy);
+  accepting.from_inside(tcp(kIn1, kOut1, kSyn));
+  accepting.pass(seconds(60));
+  accepting.from_outside(tcp(kOut2, kExternal, kSyn));
+  accepting.from_inside(tcp(kIn1, kOut2, kSyn | kAck));
+  accepting.from_outside(tcp(kOut2, kExternal, kAck));
+  accepting.pass(seconds(3600));
+  EXPECT_EQ(accepting.mappings().size(), 1U);
+}
+
+// T7, D-13: TCP ports do not rest.
+TEST(EngineTcp, PortsAreFreeAtOnce) {
+  TestGateway gateway;
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  gateway.pass(seconds(242));
+  EXPECT_EQ(source_of(gateway.from_inside(tcp("10.0.0.2:4321", kOut1, kSyn)).packet), endpoint(kExternal));
+}
+
+// A connection of the port's former owner must not be mistaken for the new one's.
+TEST(EngineTcp, ThePortsNextOwnerGetsItsOwnPackets) {
+  TestGateway gateway;
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  gateway.from_inside(tcp(kIn1, kOut2, kSyn));
+  gateway.advance(seconds(242));  // not swept: the old records are still there
+  ASSERT_EQ(source_of(gateway.from_inside(tcp("10.0.0.2:4321", kOut1, kSyn)).packet).port,
+            source_of(gateway.from_inside(tcp("10.0.0.2:4321", kOut2, kSyn)).packet).port);
+  const Endpoint external = source_of(gateway.from_inside(tcp("10.0.0.2:4321", kOut1, kSyn)).packet);
+  EXPECT_EQ(destination_of(gateway.from_outside(tcp(endpoint(kOut1), external, kSyn | kAck)).packet),
+            endpoint("10.0.0.2:4321"));
+}
+
+// X2: a shorter time-out takes effect with the next packet.
+TEST(EngineTcp, TimeoutsMayBeShortenedLive) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  gateway.change([](Policy& policy) { policy.timeouts.tcp_established = seconds(600); });
+  gateway.from_inside(tcp(kIn1, kOut1, kAck));
+  expect_lifetime(gateway, seconds(600));
+  EXPECT_EQ(gateway.engine.gauges().mappings, 0U);
+}
+
+TEST(EngineTcp, SessionsTellTheirBytes) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  gateway.from_outside(tcp(kOut1, kExternal, kAck).payload(Octets(1000)));
+  const auto sessions = gateway.sessions();
+  ASSERT_EQ(sessions.size(), 1U);
+  EXPECT_EQ(sessions[0].sent_bytes, 80U);
+  EXPECT_EQ(sessions[0].received_bytes, 1080U);
+  EXPECT_EQ(sessions[0].initiator, Realm::internal);
+}
+
+}  // namespace
+}  // namespace nat::test

@@ -1,0 +1,305 @@
+// UDP through the engine: the U rows (RFC 4787) and what RFC 7857 adds to them.
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/checksums.h"
+#include "tests/support/packet_builder.h"
+#include "tests/support/test_gateway.h"
+
+namespace nat::test {
+namespace {
+
+constexpr auto kIn1 = "10.0.0.1:4321";
+constexpr auto kOut1 = "192.0.2.31:7000";
+constexpr auto kOut1OtherPort = "192.0.2.31:7001";
+constexpr auto kOut2 = "192.0.2.32:7000";
+constexpr auto kExternal = "203.0.113.11:4321";
+
+Policy with(Behavior mapping, Behavior filtering) {
+  Policy policy = plain_policy();
+  policy.udp = {mapping, filtering};
+  return policy;
+}
+
+std::set<Endpoint> externals_towards(TestGateway& gateway, std::initializer_list<const char*> remotes) {
+  std::set<Endpoint> seen;
+  for (const char* remote : remotes) seen.insert(source_of(gateway.from_inside(udp(kIn1, remote)).packet));
+  return seen;
+}
+
+// U1: the three mapping behaviours.
+TEST(EngineUdp, MappingBehaviours) {
+  using B = Behavior;
+  const auto count = [](B mapping) {
+    TestGateway gateway(with(mapping, B::address_dependent));
+    return externals_towards(gateway, {kOut1, kOut1OtherPort, kOut2}).size();
+  };
+  EXPECT_EQ(count(B::endpoint_independent), 1U);
+  EXPECT_EQ(count(B::address_dependent), 2U);
+  EXPECT_EQ(count(B::address_and_port_dependent), 3U);
+}
+
+// U8: the three filtering behaviours, for each mapping behaviour.
+TEST(EngineUdp, FilteringBehaviours) {
+  using B = Behavior;
+  for (const B mapping : {B::endpoint_independent, B::address_dependent, B::address_and_port_dependent}) {
+    const auto reasons = [&](B filtering) {
+      TestGateway gateway(with(mapping, filtering));
+      gateway.from_inside(udp(kIn1, kOut1));
+      return std::vector<Reason>{gateway.from_outside(udp(kOut1, kExternal)).reason,
+                                 gateway.from_outside(udp(kOut1OtherPort, kExternal)).reason,
+                                 gateway.from_outside(udp(kOut2, kExternal)).reason};
+    };
+    using R = std::vector<Reason>;
+    EXPECT_EQ(reasons(B::endpoint_independent),
+              (R{Reason::translated, Reason::translated, Reason::translated}));
+    EXPECT_EQ(reasons(B::address_dependent),
+              (R{Reason::translated, Reason::translated, Reason::filtered_by_address}));
+    EXPECT_EQ(reasons(B::address_and_port_dependent),
+              (R{Reason::translated, Reason::filtered_by_port, Reason::filtered_by_port}));
+  }
+}
+
+// U3: two hosts on one port; the first keeps it, and replies do not mix.
+TEST(EngineUdp, NoOverloading) {
+  TestGateway gateway;
+  const Outcome first = gateway.from_inside(udp(kIn1, kOut1));
+  const Outcome second = gateway.from_inside(udp("10.0.0.2:4321", kOut1));
+  EXPECT_EQ(source_of(first.packet), endpoint(kExternal));
+  EXPECT_NE(source_of(second.packet), endpoint(kExternal));
+  EXPECT_EQ(destination_of(gateway.from_outside(udp(endpoint(kOut1), source_of(second.packet))).packet),
+            endpoint("10.0.0.2:4321"));
+  EXPECT_EQ(destination_of(gateway.from_outside(udp(kOut1, kExternal)).packet), endpoint(kIn1));
+}
+
+// U3a: each class of ports stays within itself.
+TEST(EngineUdp, PortClasses) {
+  TestGateway gateway;
+  for (std::uint8_t host = 1; host <= 50; ++host) {
+    const Address address(10, 0, 0, host);
+    const auto low = source_of(gateway.from_inside(udp({address, 600}, endpoint(kOut1))).packet);
+    const auto high = source_of(gateway.from_inside(udp({address, 40000}, endpoint(kOut1))).packet);
+    EXPECT_LT(low.port, 1024);
+    EXPECT_GE(low.port, 512);
+    EXPECT_GE(high.port, 1024);
+  }
+}
+
+// U3a: source port 0 neither crashes nor gets port 0.
+TEST(EngineUdp, SourcePortZero) {
+  TestGateway gateway;
+  const Outcome out = gateway.from_inside(udp("10.0.0.1:0", kOut1));
+  ASSERT_TRUE(out.forwarded());
+  EXPECT_NE(source_of(out.packet).port, 0);
+  EXPECT_EQ(destination_of(gateway.from_outside(udp(endpoint(kOut1), source_of(out.packet))).packet),
+            endpoint("10.0.0.1:0"));
+}
+
+// U4.
+TEST(EngineUdp, ParityWhenAskedFor) {
+  Policy policy = plain_policy();
+  policy.ports.preserve_parity = true;
+  policy.ports.preserve = false;
+  TestGateway gateway(policy);
+  for (std::uint16_t port = 3000; port < 3200; ++port) {
+    const Outcome out = gateway.from_inside(udp({address("10.0.0.1"), port}, endpoint(kOut1)));
+    ASSERT_EQ(source_of(out.packet).port % 2, port % 2);
+  }
+}
+
+// U5, U5c: alive a second before the end, gone a second after.
+TEST(EngineUdp, IdleTimeout) {
+  for (const bool swept : {false, true}) {
+    TestGateway gateway;
+    gateway.from_inside(udp(kIn1, kOut1));
+    gateway.advance(seconds(299));
+    if (swept) gateway.sweep();
+    EXPECT_TRUE(gateway.from_outside(udp(kOut1, kExternal)).forwarded());
+    gateway.advance(seconds(2));
+    if (swept) gateway.sweep();
+    EXPECT_EQ(gateway.from_outside(udp(kOut1, kExternal)).reason, Reason::no_mapping);
+    EXPECT_TRUE(gateway.mappings().empty());
+  }
+}
+
+// U6: any outbound packet keeps the mapping, for the other remotes too.
+TEST(EngineUdp, OutboundTrafficToAnyRemoteKeepsTheMapping) {
+  TestGateway gateway(with(Behavior::endpoint_independent, Behavior::endpoint_independent));
+  for (int i = 0; i < 9; ++i) {
+    gateway.from_inside(udp(kIn1, kOut1));
+    gateway.pass(seconds(100));
+  }
+  EXPECT_TRUE(gateway.from_outside(udp(kOut2, kExternal)).forwarded());
+  EXPECT_EQ(gateway.mappings().size(), 1U);
+}
+
+// U6a, D-4: inbound packets keep it only where that is switched on.
+TEST(EngineUdp, InboundRefreshIsAnOption) {
+  for (const bool on : {false, true}) {
+    Policy policy = plain_policy();
+    policy.timeouts.udp_inbound_refresh = on;
+    TestGateway gateway(policy);
+    gateway.from_inside(udp(kIn1, kOut1));
+    for (int i = 0; i < 5; ++i) {
+      gateway.pass(seconds(100));
+      gateway.from_outside(udp(kOut1, kExternal));
+    }
+    EXPECT_EQ(gateway.mappings().size(), on ? 1U : 0U);
+  }
+}
+
+// X7: packets that the filter refuses refresh nothing; D-4: nor do strangers that it lets in.
+TEST(EngineUdp, StrangersKeepNothingAlive) {
+  for (const Behavior filtering : {Behavior::endpoint_independent, Behavior::address_dependent}) {
+    Policy policy = with(Behavior::endpoint_independent, filtering);
+    policy.timeouts.udp_inbound_refresh = true;
+    TestGateway gateway(policy);
+    gateway.from_inside(udp(kIn1, kOut1));
+    for (int i = 0; i < 6; ++i) {
+      gateway.pass(seconds(60));
+      gateway.from_outside(udp(kOut2, kExternal));
+    }
+    EXPECT_TRUE(gateway.mappings().empty());
+    EXPECT_EQ(gateway.engine.gauges().sessions, 0U);
+  }
+}
+
+// X7.1: an ICMP error about an unwanted packet keeps nothing alive either.
+TEST(EngineUdp, RefusalsByTheHostKeepNothingAlive) {
+  TestGateway gateway(with(Behavior::endpoint_independent, Behavior::endpoint_independent));
+  gateway.from_inside(udp(kIn1, kOut1));
+  for (int i = 0; i < 6; ++i) {
+    gateway.pass(seconds(60));
+    const Outcome in = gateway.from_outside(udp(kOut2, kExternal));
+    if (in.forwarded()) gateway.from_inside(icmp_error("10.0.0.1", "192.0.2.32", 3, 3, in.packet));
+  }
+  EXPECT_TRUE(gateway.mappings().empty());
+}
+
+// D-3: a remote stays permitted as long as the mapping, however long it has been silent.
+TEST(EngineUdp, PermittedAsLongAsTheMapping) {
+  for (const Behavior filtering : {Behavior::address_dependent, Behavior::address_and_port_dependent}) {
+    TestGateway gateway(with(Behavior::endpoint_independent, filtering));
+    gateway.from_inside(udp(kIn1, kOut1));
+    for (int i = 0; i < 20; ++i) {
+      gateway.from_inside(udp(kIn1, kOut2));
+      gateway.pass(seconds(200));
+    }
+    EXPECT_EQ(gateway.engine.gauges().remembered, 1U);
+    EXPECT_TRUE(gateway.from_outside(udp(kOut1, kExternal)).forwarded());
+    EXPECT_EQ(gateway.from_outside(udp("192.0.2.33:7000", kExternal)).action(), Action::drop);
+    // It passes without coming back to life, until the internal side speaks.
+    EXPECT_EQ(gateway.engine.gauges().sessions, 1U);
+    gateway.from_inside(udp(kIn1, kOut1));
+    EXPECT_EQ(gateway.engine.gauges().sessions, 2U);
+    EXPECT_EQ(gateway.engine.gauges().remembered, 0U);
+    gateway.pass(seconds(302));
+    EXPECT_EQ(gateway.engine.gauges().remembered, 0U);
+    EXPECT_EQ(gateway.engine.gauges().hosts, 0U);
+  }
+}
+
+// N14: the answer to a session opened from outside follows that session, whatever the mapping behaviour.
+TEST(EngineUdp, SessionFirst) {
+  TestGateway gateway(with(Behavior::address_and_port_dependent, Behavior::endpoint_independent));
+  const Endpoint first = source_of(gateway.from_inside(udp(kIn1, kOut1)).packet);
+  ASSERT_TRUE(gateway.from_outside(udp(endpoint(kOut2), first)).forwarded());
+  EXPECT_EQ(source_of(gateway.from_inside(udp(kIn1, kOut2)).packet), first);
+  EXPECT_EQ(gateway.mappings().size(), 1U);
+}
+
+// An internal endpoint and a remote meet in one session only; a second way in is refused.
+TEST(EngineUdp, SessionConflict) {
+  TestGateway gateway(with(Behavior::address_and_port_dependent, Behavior::endpoint_independent));
+  const Endpoint first = source_of(gateway.from_inside(udp(kIn1, kOut1)).packet);
+  const Endpoint second = source_of(gateway.from_inside(udp(kIn1, kOut2)).packet);
+  ASSERT_NE(first, second);
+  EXPECT_EQ(gateway.from_outside(udp(endpoint(kOut2), first)).reason, Reason::session_conflict);
+}
+
+// X5, X6: UDP and TCP have nothing to do with one another.
+TEST(EngineUdp, ProtocolsAreApart) {
+  TestGateway gateway;
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  EXPECT_EQ(gateway.from_outside(udp(kOut1, kExternal)).reason, Reason::no_mapping);
+  EXPECT_EQ(source_of(gateway.from_inside(udp(kIn1, kOut1)).packet), endpoint(kExternal));
+}
+
+// ID1, ID2, ID3: packets that may be fragmented get identifications of natd's own.
+TEST(EngineUdp, IdentificationsDoNotRepeat) {
+  TestGateway gateway;
+  std::set<std::uint16_t> seen;
+  for (std::uint8_t host = 1; host <= 20; ++host) {
+    for (std::uint16_t id = 1; id <= 1000; ++id) {
+      const Outcome out = gateway.from_inside(
+          udp({Address(10, 0, 0, host), 5000}, endpoint(kOut1)).identification(id).may_fragment());
+      ASSERT_TRUE(checksums_valid(out.packet));
+      ASSERT_TRUE(seen.insert(identification_of(out.packet)).second);
+    }
+  }
+  EXPECT_EQ(identification_of(gateway.from_inside(udp(kIn1, kOut1).identification(77)).packet), 77);
+}
+
+// TT2: the time to live is not the engine's business.
+TEST(EngineUdp, TimeToLiveIsLeftAlone) {
+  TestGateway gateway;
+  EXPECT_EQ(gateway.from_inside(udp(kIn1, kOut1).ttl(1)).packet[8], 1);
+}
+
+TEST(EngineUdp, PacketsThatAreNotOurs) {
+  TestGateway gateway;
+  const Octets passing = udp("192.0.2.1:1", "198.51.100.1:2");
+  const Outcome outcome = gateway.from_outside(passing);
+  EXPECT_EQ(outcome.reason, Reason::not_ours);
+  EXPECT_EQ(outcome.packet, passing);
+}
+
+// NO6.
+TEST(EngineUdp, ForgedSources) {
+  TestGateway gateway;
+  EXPECT_EQ(gateway.from_inside(udp(kExternal, kOut1)).reason, Reason::spoofed_source);
+  EXPECT_EQ(gateway.from_outside(udp("203.0.113.11:9", kExternal)).reason, Reason::spoofed_source);
+  for (const char* source : {"0.0.0.0:1", "255.255.255.255:1", "127.0.0.1:1", "224.0.0.1:1"}) {
+    EXPECT_EQ(gateway.from_inside(udp(source, kOut1)).reason, Reason::invalid_source);
+    EXPECT_EQ(gateway.from_outside(udp(source, kExternal)).reason, Reason::invalid_source);
+  }
+  EXPECT_TRUE(gateway.mappings().empty());
+}
+
+// NO9, I10b3.
+TEST(EngineUdp, WhatIsNotTranslatedIsDroppedAndCounted) {
+  TestGateway gateway;
+  for (const std::uint8_t protocol : {std::uint8_t{47}, std::uint8_t{50}, std::uint8_t{132}}) {
+    const Octets packet = other_protocol(address("10.0.0.1"), address("192.0.2.31"), protocol);
+    EXPECT_EQ(gateway.from_inside(packet).reason, Reason::unsupported_protocol);
+  }
+  EXPECT_EQ(gateway.count(Reason::unsupported_protocol), 3U);
+  EXPECT_EQ(gateway.from_inside(udp(kIn1, kOut1).ip_options({131, 7, 4, 192, 0, 2, 9, 0})).reason,
+            Reason::source_route);
+  EXPECT_EQ(gateway.observer.refusals.size(), 4U);
+  EXPECT_EQ(gateway.observer.refusals[3].source, endpoint(kIn1));
+}
+
+// U7: the side is decided by where the packet came from, never by its address.
+TEST(EngineUdp, OverlappingAddresses) {
+  Policy policy = plain_policy();
+  policy.external_addresses = {address("192.168.1.77")};
+  TestGateway gateway(policy);
+  const Outcome out = gateway.from_inside(udp("192.168.1.5:4000", "192.168.1.9:53"));
+  ASSERT_TRUE(out.forwarded());
+  const Outcome in = gateway.from_outside(udp(endpoint("192.168.1.9:53"), source_of(out.packet)));
+  EXPECT_EQ(destination_of(in.packet), endpoint("192.168.1.5:4000"));
+}
+
+// The gateway's own sockets: their packets are left alone and their ports not given away.
+TEST(EngineUdp, TheGatewaysOwnSockets) {
+  TestGateway gateway;
+  gateway.host.sockets = {{Protocol::udp, 4321}};
+  EXPECT_EQ(gateway.from_outside(udp(kOut1, kExternal)).reason, Reason::gateway_traffic);
+  EXPECT_NE(source_of(gateway.from_inside(udp(kIn1, kOut1)).packet).port, 4321);
+  EXPECT_EQ(gateway.from_inside(udp(kIn1, kExternal)).reason, Reason::gateway_traffic);
+}
+
+}  // namespace
+}  // namespace nat::test
