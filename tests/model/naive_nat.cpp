@@ -44,7 +44,7 @@ Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, Ti
       if (expected.reason != Reason::not_ours) return expected;
     }
   }
-  if (const auto refused = leave(packet, chosen, by)) {
+  if (const auto refused = leave(packet, chosen, by, expected)) {
     expected.reason = *refused;
     return expected;
   }
@@ -66,7 +66,8 @@ Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, Ti
   return expected;
 }
 
-std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoint> chosen, Found& by) {
+std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoint> chosen, Found& by,
+                                      Expected& expected) {
   by = by_internal(packet.protocol, packet.source, packet.destination);
   // The session first, whatever the mapping behaviour is by now.
   if (by.session != nullptr && by.session->live) {
@@ -82,7 +83,10 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoin
   if (by.mapping == nullptr) {
     if (const auto refused = no_mapping(packet)) return refused;
   }
-  if (const auto refused = no_session(packet.source.address, by.mapping, Direction::outbound)) return refused;
+  if (const auto refused = no_session(packet.source.address, by.mapping, Direction::outbound)) {
+    if (by.mapping == nullptr && !surely_a_port(packet)) expected.or_reason = Reason::ports_exhausted;
+    return refused;
+  }
   if (by.mapping == nullptr) {
     if (!chosen) {
       if (surely_a_port(packet)) complain(packet, "got no port though one was free");

@@ -36,6 +36,8 @@ struct Expected {
   Reason reason = Reason::not_ours;
   Realm out = Realm::external;
   Endpoint source, destination;
+  // Allowed as well, where two things stand in the way and only the engine knows whether the first one does.
+  std::optional<Reason> or_reason{};
 };
 
 class NaiveNat {
@@ -102,7 +104,8 @@ class NaiveNat {
   Reason stray(const Words& packet) const;
 
   // The mapping and session the packet leaves by, or the reason why it does not.
-  std::optional<Reason> leave(const Words& packet, std::optional<Endpoint> chosen, Found& by);
+  std::optional<Reason> leave(const Words& packet, std::optional<Endpoint> chosen, Found& by,
+                              Expected& expected);
   std::optional<Reason> arrive(const Words& packet, bool hairpinned, Found& by);
   std::optional<Reason> filter(const Mapping& mapping, Endpoint remote, bool hairpinned) const;
   std::optional<Reason> no_session(Address internal, const Mapping* mapping, Direction direction) const;
