@@ -19,28 +19,24 @@ TCP_PORT = 5201
 
 @contextlib.contextmanager
 def masquerade(lab):
-    """The kernel's own NAT."""
+    """The kernel's own NAT. Each contestant has a lab of its own, so nothing is taken back."""
     lab.gw.sysctl("net.ipv4.ip_forward", 1)
     lab.gw.run("nft", "-f", "-", text="table ip bench { chain post { type nat hook postrouting priority 100;"
                                       " oifname wan0 masquerade; }; }")
     yield
-    lab.gw.run("nft", "delete", "table", "ip", "bench")
-    lab.gw.sysctl("net.ipv4.ip_forward", 0)
 
 
 @contextlib.contextmanager
 def accepting(lab):
-    """A program that accepts every queued packet and does nothing else; forwarding without translation."""
-    rule = ("-t", "mangle", "-A", "POSTROUTING", "-o", "wan0", "-j", "NFQUEUE", "--queue-num", "9")
+    """A program that accepts every queued packet and does nothing else, on as many queues as natd; the kernel
+    forwards without translation."""
+    rule = ("POSTROUTING", "-o", "wan0", "-j", "NFQUEUE", "--queue-balance", "9:10")
     lab.gw.sysctl("net.ipv4.ip_forward", 1)
     lab.core.batch(f"route add 10.0.0.0/24 via {topology.EXTERNAL}")
-    lab.gw.run("iptables", *rule)
-    program = lab.start(lab.gw, gateway.binary("lab_accept"), "9", ready=r"^ready")
+    lab.gw.run("iptables", "-t", "mangle", "-A", *rule)
+    program = lab.start(lab.gw, gateway.binary("accept_queue"), "9", "2", ready=r"^accept_queue: ready")
     yield
     program.end()
-    lab.gw.run("iptables", "-t", "mangle", "-F", "POSTROUTING")
-    lab.core.batch(f"route del 10.0.0.0/24 via {topology.EXTERNAL}")
-    lab.gw.sysctl("net.ipv4.ip_forward", 0)
 
 
 def natd(datapath):
