@@ -1,0 +1,309 @@
+// What happens when something runs out: C4 to C11 (RFC 6888), I8, NO4, NO8. The newcomer is refused and told;
+// nobody else notices.
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/checksums.h"
+#include "tests/support/packet_builder.h"
+#include "tests/support/test_gateway.h"
+#include "translation/net/wire.h"
+
+namespace nat::test {
+namespace {
+
+constexpr auto kOut1 = "192.0.2.31:7000";
+
+Endpoint host(std::uint32_t number, std::uint16_t port = 4321) {
+  return {Address((10U << 24) + number), port};
+}
+
+// C11a-d, I8: the whole range of one address in use; the next one is refused with an ICMP 3/1 that quotes its
+// packet, and all others go on.
+TEST(EngineLimits, EveryPortInUse) {
+  Policy policy = plain_policy();
+  policy.ports.ranges = {{1024, 65535}};
+  policy.limits.mappings = 100000;
+  policy.limits.hosts = 100000;
+  TestGateway gateway(policy);
+  constexpr std::uint32_t kPorts = 65536 - 1024;
+  for (std::uint32_t i = 0; i < kPorts; ++i) {
+    ASSERT_TRUE(gateway
+                    .from_inside(
+                        udp(host(1 + i / 1000, static_cast<std::uint16_t>(2000 + i % 1000)), endpoint(kOut1)))
+                    .forwarded())
+        << i;
+  }
+  EXPECT_EQ(gateway.engine.gauges().pools[0].used, kPorts);
+  const Octets refused = udp("10.9.9.9:4000", kOut1).payload("hello").type_of_service(0xb8);
+  const Outcome outcome = gateway.from_inside(refused);
+  EXPECT_EQ(outcome.reason, Reason::ports_exhausted);
+  EXPECT_EQ(outcome.packet, refused);
+  ASSERT_FALSE(outcome.reply.empty());
+  EXPECT_EQ(source_address_of(outcome.reply), address("10.0.0.254"));
+  EXPECT_EQ(destination_address_of(outcome.reply), address("10.9.9.9"));
+  EXPECT_EQ(outcome.reply[20], 3);
+  EXPECT_EQ(outcome.reply[21], 1);
+  EXPECT_EQ(outcome.reply[1], 0xb8);  // I10d
+  EXPECT_EQ(quote_of(outcome.reply), refused);
+  EXPECT_TRUE(checksums_valid(outcome.reply));
+  EXPECT_TRUE(gateway.observer.removed.empty());
+  for (std::uint32_t i = 0; i < kPorts; i += 97) {
+    ASSERT_TRUE(gateway
+                    .from_inside(
+                        udp(host(1 + i / 1000, static_cast<std::uint16_t>(2000 + i % 1000)), endpoint(kOut1)))
+                    .forwarded());
+  }
+  // The other protocols have ports of their own.
+  EXPECT_TRUE(gateway.from_inside(tcp("10.9.9.9:4000", kOut1, kSyn)).forwarded());
+}
+
+// X4: the paired address is full; the host is refused although another address has room.
+TEST(EngineLimits, APairedAddressInUse) {
+  Policy policy = plain_policy();
+  policy.external_addresses = {address("203.0.113.11"), address("203.0.113.12")};
+  policy.ports.ranges = {{2000, 2009}};
+  TestGateway gateway(policy);
+  const Address first = source_of(gateway.from_inside(udp(host(1, 3000), endpoint(kOut1))).packet).address;
+  for (std::uint16_t port = 3001; port < 3010; ++port) {
+    const Outcome outcome = gateway.from_inside(udp(host(1, port), endpoint(kOut1)));
+    ASSERT_EQ(source_of(outcome.packet).address, first);
+  }
+  EXPECT_EQ(gateway.from_inside(udp(host(1, 4000), endpoint(kOut1))).reason, Reason::ports_exhausted);
+}
+
+// U2, C2: one external address for everything a host does.
+TEST(EngineLimits, PairedPooling) {
+  Policy policy = plain_policy();
+  policy.external_addresses.clear();
+  for (std::uint8_t last = 11; last <= 14; ++last) policy.external_addresses.emplace_back(203, 0, 113, last);
+  TestGateway gateway(policy);
+  std::set<Address> all;
+  for (std::uint32_t number = 1; number <= 40; ++number) {
+    std::set<Address> seen;
+    for (std::uint16_t port = 3000; port < 3020; ++port) {
+      seen.insert(source_of(gateway.from_inside(udp(host(number, port), endpoint(kOut1))).packet).address);
+      seen.insert(
+          source_of(gateway.from_inside(tcp(host(number, port), endpoint(kOut1), kSyn)).packet).address);
+      seen.insert(source_address_of(
+          gateway.from_inside(echo(host(number).address, address("192.0.2.31"), port)).packet));
+    }
+    EXPECT_EQ(seen.size(), 1U);
+    all.insert(seen.begin(), seen.end());
+  }
+  EXPECT_EQ(all.size(), 4U);
+  // ... and it stays when the pool grows or shrinks elsewhere.
+  const Address before = source_of(gateway.from_inside(udp(host(1, 3000), endpoint(kOut1))).packet).address;
+  gateway.change([&](Policy& changed) {
+    std::erase_if(changed.external_addresses, [&](Address address) { return address != before; });
+    changed.external_addresses.emplace_back(203, 0, 113, 20);
+    changed.external_addresses.emplace_back(203, 0, 113, 21);
+  });
+  for (std::uint16_t port = 4000; port < 4020; ++port) {
+    EXPECT_EQ(source_of(gateway.from_inside(udp(host(1, port), endpoint(kOut1))).packet).address, before);
+  }
+}
+
+// C4, C5: each limit refuses with its own name and stops nobody else.
+TEST(EngineLimits, EachHasItsName) {
+  struct Case {
+    Reason reason;
+    void (*tighten)(Limits&);
+  };
+  const Case cases[] = {
+      {Reason::mapping_limit, [](Limits& l) { l.mappings = 3; }},
+      {Reason::host_mapping_limit, [](Limits& l) { l.mappings_per_host = 3; }},
+      {Reason::session_limit, [](Limits& l) { l.sessions = 3; }},
+      {Reason::host_session_limit, [](Limits& l) { l.sessions_per_host = 3; }},
+  };
+  for (const Case& c : cases) {
+    Policy policy = plain_policy();
+    c.tighten(policy.limits);
+    TestGateway gateway(policy);
+    for (std::uint16_t port = 4000; port < 4003; ++port) {
+      ASSERT_TRUE(gateway.from_inside(udp(host(1, port), endpoint(kOut1))).forwarded());
+    }
+    const Outcome refused = gateway.from_inside(udp(host(1, 4003), endpoint(kOut1)));
+    EXPECT_EQ(refused.reason, c.reason);
+    EXPECT_FALSE(refused.reply.empty());
+    EXPECT_EQ(gateway.mappings().size(), 3U);
+    EXPECT_TRUE(gateway.from_inside(udp(host(1, 4000), endpoint(kOut1))).forwarded());
+    const bool of_host = c.reason == Reason::host_mapping_limit || c.reason == Reason::host_session_limit;
+    EXPECT_EQ(gateway.from_inside(udp(host(2, 4000), endpoint(kOut1))).forwarded(), of_host);
+    // Room again as soon as something has run out.
+    gateway.pass(seconds(302));
+    EXPECT_TRUE(gateway.from_inside(udp(host(1, 4003), endpoint(kOut1))).forwarded());
+  }
+}
+
+TEST(EngineLimits, Hosts) {
+  Policy policy = plain_policy();
+  policy.limits.hosts = 2;
+  TestGateway gateway(policy);
+  EXPECT_TRUE(gateway.from_inside(udp(host(1), endpoint(kOut1))).forwarded());
+  EXPECT_TRUE(gateway.from_inside(udp(host(2), endpoint(kOut1))).forwarded());
+  EXPECT_EQ(gateway.from_inside(udp(host(3), endpoint(kOut1))).reason, Reason::host_limit);
+  EXPECT_TRUE(gateway.from_inside(udp(host(1, 5000), endpoint(kOut1))).forwarded());
+}
+
+// C5: sessions of one mapping; strangers may take half of them.
+TEST(EngineLimits, SessionsOfAMapping) {
+  Policy policy = plain_policy();
+  policy.limits.sessions_per_mapping = 10;
+  policy.udp.filtering = Behavior::endpoint_independent;
+  TestGateway gateway(policy);
+  gateway.from_inside(udp(host(1), endpoint(kOut1)));
+  unsigned let_in = 0;
+  for (std::uint16_t port = 1; port <= 20; ++port) {
+    let_in +=
+        gateway.from_outside(udp({address("198.51.100.1"), port}, endpoint("203.0.113.11:4321"))).forwarded()
+            ? 1
+            : 0;
+  }
+  EXPECT_EQ(let_in, 5U);
+  for (std::uint16_t port = 1; port <= 4; ++port) {
+    ASSERT_TRUE(gateway.from_inside(udp(host(1), {address("192.0.2.40"), port})).forwarded());
+  }
+  EXPECT_EQ(gateway.from_inside(udp(host(1), {address("192.0.2.40"), 5})).reason,
+            Reason::mapping_session_limit);
+}
+
+// Remembered remotes give way to new sessions, the oldest first.
+TEST(EngineLimits, RememberedRemotesGiveWay) {
+  Policy policy = plain_policy();
+  policy.limits.sessions_per_mapping = 5;
+  TestGateway gateway(policy);
+  const auto speak = [&](std::uint8_t last) {
+    return gateway.from_inside(udp(host(1), {Address(192, 0, 2, last), 7})).forwarded();
+  };
+  const auto hear = [&](std::uint8_t last) {
+    return gateway.from_outside(udp({Address(192, 0, 2, last), 7}, endpoint("203.0.113.11:4321"))).reason;
+  };
+  for (std::uint8_t last = 1; last <= 4; ++last) {
+    ASSERT_TRUE(speak(last));
+    gateway.pass(seconds(2));
+  }
+  gateway.pass(seconds(290));
+  ASSERT_TRUE(speak(100));
+  gateway.pass(seconds(20));
+  EXPECT_EQ(gateway.engine.gauges().remembered, 4U);
+  ASSERT_TRUE(speak(101));
+  EXPECT_EQ(gateway.engine.gauges().remembered, 3U);
+  EXPECT_EQ(hear(1), Reason::filtered_by_address);
+  EXPECT_EQ(hear(2), Reason::translated);
+}
+
+TEST(EngineLimits, TheWholeTableFullOfMemories) {
+  Policy policy = plain_policy();
+  policy.limits.sessions = 4;
+  TestGateway gateway(policy);
+  for (std::uint8_t last = 1; last <= 3; ++last) {
+    gateway.from_inside(udp(host(1), {Address(192, 0, 2, last), 7}));
+    gateway.pass(seconds(2));
+  }
+  gateway.pass(seconds(296));
+  gateway.from_inside(udp(host(1), {Address(192, 0, 2, 3), 7}));
+  gateway.pass(seconds(10));
+  EXPECT_EQ(gateway.engine.gauges().remembered, 2U);
+  for (std::uint8_t last = 10; last <= 12; ++last) {
+    EXPECT_TRUE(gateway.from_inside(udp(host(2), {Address(192, 0, 2, last), 7})).forwarded());
+  }
+  EXPECT_EQ(gateway.engine.gauges().remembered, 0U);
+  EXPECT_EQ(gateway.from_inside(udp(host(2), {Address(192, 0, 2, 13), 7})).reason, Reason::session_limit);
+}
+
+// C4c: new mappings a second.
+TEST(EngineLimits, CreationRate) {
+  Policy policy = plain_policy();
+  policy.limits.mapping_rate_per_host = 10;
+  TestGateway gateway(policy);
+  const auto burst = [&](std::uint32_t number, std::uint16_t from) {
+    unsigned made = 0;
+    for (std::uint16_t port = from; port < from + 100; ++port) {
+      made += gateway.from_inside(udp(host(number, port), endpoint(kOut1))).forwarded() ? 1 : 0;
+    }
+    return made;
+  };
+  EXPECT_EQ(burst(1, 2000), 10U);
+  EXPECT_EQ(burst(2, 2000), 10U);
+  gateway.advance(milliseconds(500));
+  EXPECT_EQ(burst(1, 3000), 5U);
+  EXPECT_GT(gateway.count(Reason::creation_rate), 0U);
+}
+
+// C8: a freed UDP port rests two minutes before another host gets it; its owner may come back.
+TEST(EngineLimits, PortsRest) {
+  TestGateway gateway;
+  gateway.from_inside(udp(host(1), endpoint(kOut1)));
+  gateway.pass(seconds(302));
+  EXPECT_EQ(gateway.engine.gauges().pools[0].resting, 1U);
+  gateway.pass(seconds(119));
+  EXPECT_NE(source_of(gateway.from_inside(udp(host(2), endpoint(kOut1))).packet).port, 4321);
+  EXPECT_EQ(source_of(gateway.from_inside(udp(host(1), endpoint(kOut1))).packet).port, 4321);
+  gateway.pass(seconds(302));
+  gateway.pass(seconds(121));
+  EXPECT_EQ(source_of(gateway.from_inside(udp(host(3), endpoint(kOut1))).packet).port, 4321);
+}
+
+// U11, NO4: the class of a mapping is the same under full load.
+TEST(EngineLimits, NoClassChangesUnderLoad) {
+  Policy policy = plain_policy();
+  policy.ports.ranges = {{2000, 2099}};
+  TestGateway gateway(policy);
+  for (std::uint32_t number = 1; number <= 100; ++number) {
+    const Endpoint internal = host(number);
+    const Endpoint external = source_of(gateway.from_inside(udp(internal, endpoint(kOut1))).packet);
+    EXPECT_EQ(source_of(gateway.from_inside(udp(internal, endpoint("192.0.2.32:9"))).packet), external);
+    EXPECT_TRUE(gateway.from_outside(udp(endpoint("192.0.2.32:10"), external)).forwarded());
+    EXPECT_EQ(gateway.from_outside(udp(endpoint("192.0.2.33:9"), external)).reason,
+              Reason::filtered_by_address);
+  }
+  EXPECT_EQ(gateway.from_inside(udp(host(101), endpoint(kOut1))).reason, Reason::ports_exhausted);
+}
+
+// I10e: nothing is said about errors, strange sources and later fragments; I10f: and not too much about the
+// rest.
+TEST(EngineLimits, RepliesAreFewAndProper) {
+  Policy policy = plain_policy();
+  policy.external_addresses.clear();
+  TestGateway gateway(policy);
+  EXPECT_TRUE(gateway.from_inside(udp(host(1), endpoint("255.255.255.255:1"))).reply.empty());
+  EXPECT_TRUE(gateway.from_inside(udp(host(1), endpoint("224.0.0.5:1"))).reply.empty());
+  EXPECT_TRUE(gateway.from_outside(udp(kOut1, "203.0.113.11:1")).reply.empty());
+  const Octets about = udp("192.0.2.31:1", "10.0.0.1:2");
+  EXPECT_TRUE(gateway.from_inside(icmp_error("10.0.0.1", "192.0.2.31", 3, 3, about)).reply.empty());
+  unsigned replies = 0;
+  for (int i = 0; i < 10000; ++i) {
+    const Outcome outcome = gateway.from_inside(udp(host(1), endpoint(kOut1)).payload(Octets(1400)));
+    ASSERT_EQ(outcome.reason, Reason::no_external_address);
+    replies += outcome.reply.empty() ? 0 : 1;
+    ASSERT_LE(outcome.reply.size(), 576U);
+  }
+  EXPECT_EQ(replies, 50U);
+  EXPECT_EQ(gateway.engine.counters().icmp_errors_made, 50U);
+  EXPECT_EQ(gateway.engine.counters().icmp_errors_suppressed, 9950U);
+  gateway.advance(seconds(1));
+  EXPECT_FALSE(gateway.from_inside(udp(host(1), endpoint(kOut1))).reply.empty());
+}
+
+// Expiry in bounded steps, whatever has piled up.
+TEST(EngineLimits, ExpiryInSteps) {
+  TestGateway gateway;
+  for (std::uint16_t port = 2000; port < 12000; ++port) {
+    ASSERT_TRUE(gateway.from_inside(udp(host(1 + port % 50U, port), endpoint(kOut1))).forwarded());
+  }
+  gateway.advance(seconds(302));
+  unsigned steps = 0;
+  std::size_t removed = 0;
+  while (gateway.engine.expire(gateway.now(), 100) <= gateway.now()) {
+    ++steps;
+    ASSERT_LE(gateway.observer.removed.size() - removed, 100U);
+    removed = gateway.observer.removed.size();
+  }
+  EXPECT_GE(steps, 99U);
+  EXPECT_EQ(gateway.observer.removed.size(), 10000U);
+  EXPECT_EQ(gateway.engine.gauges().hosts, 0U);
+}
+
+}  // namespace
+}  // namespace nat::test
