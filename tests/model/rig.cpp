@@ -258,10 +258,8 @@ void Rig::check_explanation(const Words& words, const Explanation& explanation, 
   if (!profile_.exact || explanation.reason == reason) return;
   if (reason == Reason::ports_exhausted) return;
   // A hairpinned packet may need two sessions, and the second is refused after the first was made.
-  if (explanation.reason == Reason::hairpinned &&
-      (reason == Reason::host_session_limit || reason == Reason::session_limit)) {
-    return;
-  }
+  const bool limit = reason == Reason::host_session_limit || reason == Reason::session_limit;
+  if (limit && naive_.is_external(words.destination.address)) return;
   // Whether a filter lets a hairpinned packet in may hang on the port that its sender will get.
   if (mapped && naive_.policy().hairpin_filter) return;
   fail(std::string("explain foretold ") + to_string(explanation.reason) + ", and it was " +
