@@ -1,5 +1,5 @@
 // natcheck: command line and wiring.
-#include <cstdio>
+#include <algorithm>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -58,8 +58,12 @@ int dispatch(const Arguments& all) {
   if (all.empty()) throw UsageError("name a command: server, client, multi or agent");
   const std::string& command = all.front();
   const Arguments arguments(all.begin() + 1, all.end());
-  if (command == "--help" || command == "-h" || command == "help") {
+  if (std::find(all.begin(), all.end(), "--help") != all.end() || command == "help") {
     std::cout << usage();
+    return 0;
+  }
+  if (command == "--version") {
+    std::cout << "natcheck " << NATCHECK_VERSION << "\n";
     return 0;
   }
   if (command == "server") return serve(arguments);

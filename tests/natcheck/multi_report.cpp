@@ -9,6 +9,8 @@
 namespace nat::check {
 namespace {
 
+constexpr std::size_t kNamedHosts = 6;
+
 const char* title(const MultiFindings& findings) {
   return findings.protocol == Protocol::udp ? "UDP" : "TCP";
 }
@@ -107,8 +109,9 @@ nlohmann::json json(const MultiFindings& findings) {
 std::string table(const MultiReport& report) {
   std::ostringstream text;
   text << report.hosts.size() << " hosts at local port " << report.port << ":";
-  for (std::size_t i = 0; i < report.hosts.size(); ++i) text << (i ? ", " : " ") << report.hosts[i].second;
-  text << "\n\n";
+  const std::size_t named = std::min(report.hosts.size(), kNamedHosts);
+  for (std::size_t i = 0; i < named; ++i) text << (i ? ", " : " ") << report.hosts[i].second;
+  text << (named < report.hosts.size() ? ", ...\n\n" : "\n\n");
   for (const MultiFindings& findings : report.protocols) write(text, findings);
   text << "several hosts:";
   const char* separator = " ";

@@ -36,20 +36,20 @@ po::options_description server_description() {
 void add_common(po::options_description& all) {
   all.add_options()("servers", po::value<std::string>()->required()->value_name("S1,S2,S3"),
                     "the three servers, each ADDR[:PORT]")(
-      "wait", po::value<std::string>()->default_value("2")->value_name("SECONDS"),
-      "how long silence is listened to before it is believed, 0.1 to 10")(
       "timeout", po::value<std::string>()->default_value("5")->value_name("SECONDS"),
       "how long a server may take to answer, 0.1 to 60");
 }
 
 void add_choice(po::options_description& all) {
-  all.add_options()("udp", po::bool_switch(), "UDP only, unless --tcp is given too")(
-      "tcp", po::bool_switch(), "TCP only, unless --udp is given too")(
+  all.add_options()("wait", po::value<std::string>()->default_value("2")->value_name("SECONDS"),
+                    "how long silence is listened to before it is believed, 0.1 to 10")(
+      "udp", po::bool_switch(), "UDP only, unless --tcp is given too")("tcp", po::bool_switch(),
+                                                                       "TCP only, unless --udp is given too")(
       "json", po::bool_switch(), "one JSON object instead of the table");
 }
 
 po::options_description client_description() {
-  po::options_description all("natcheck client: what kind of gateway is in front of this host?");
+  po::options_description all("natcheck client: finds out what kind of gateway is in front of this host");
   add_common(all);
   all.add_options()("bind", po::value<std::string>()->value_name("ADDR"),
                     "local address (default: by route)")("port", po::value<std::string>()->value_name("C"),
@@ -68,7 +68,8 @@ po::options_description agent_description() {
 }
 
 po::options_description multi_description() {
-  po::options_description all("natcheck multi: do several hosts behind one gateway get in each other's way?");
+  po::options_description all(
+      "natcheck multi: sees whether several hosts behind one gateway get in each other's way");
   add_common(all);
   all.add_options()(
       "host", po::value<std::vector<std::string>>()->composing()->value_name("COMMAND"),
@@ -148,10 +149,13 @@ ClientSettings common_settings(const po::variables_map& values) {
       throw UsageError("--servers: the three must have different addresses");
     }
   }
-  settings.wait = seconds_of("wait", values["wait"].as<std::string>(), 10);
   settings.timeout = seconds_of("timeout", values["timeout"].as<std::string>(), 60);
   settings.run = random_number();
   return settings;
+}
+
+milliseconds wait_of(const po::variables_map& values) {
+  return seconds_of("wait", values["wait"].as<std::string>(), 10);
 }
 
 // Which protocols: both, unless only one is named.
@@ -190,6 +194,7 @@ ClientOptions client_options(const Arguments& arguments) {
   options.settings = common_settings(values);
   options.settings.local = local_address(values, options.settings);
   if (values.count("port")) options.settings.port = port_of("port", values["port"].as<std::string>(), 65533);
+  options.settings.wait = wait_of(values);
   choose(values, options.udp, options.tcp);
   options.json = values["json"].as<bool>();
   return options;
@@ -208,7 +213,8 @@ AgentOptions agent_options(const Arguments& arguments) {
 MultiOptions multi_options(const Arguments& arguments) {
   const auto values = read(multi_description(), arguments);
   MultiOptions options;
-  options.wait = common_settings(values).wait;
+  common_settings(values);  // for what it would refuse
+  options.wait = wait_of(values);
   options.program = values["program"].as<std::string>();
   options.servers = values["servers"].as<std::string>();
   options.timeout = values["timeout"].as<std::string>();

@@ -147,6 +147,14 @@ class Client(unittest.TestCase):
             self.assertEqual(done.returncode, 64, arguments)
             self.assertRegex(done.stderr, "^natcheck: ", arguments)
 
+    def test_explains_itself(self):
+        for arguments in (["--help"], ["client", "--help"], ["help"]):
+            done = run(*arguments)
+            self.assertEqual(done.returncode, 0)
+            for command in ("server", "client", "multi", "agent"):
+                self.assertIn(f"natcheck {command}:", done.stdout)
+        self.assertRegex(run("--version").stdout, r"^natcheck \d+\.\d+\.\d+\n$")
+
 
 class Several(unittest.TestCase):
     def test_hosts_do_not_disturb_each_other_without_a_gateway(self):
