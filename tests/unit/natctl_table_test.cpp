@@ -1,0 +1,66 @@
+#include <gtest/gtest.h>
+
+#include "natd/natctl/format.h"
+#include "natd/natctl/table.h"
+
+namespace nat {
+namespace {
+
+TEST(NatctlTable, AlignsColumnsByTheirWidestCell) {
+  Table table({{"ID"}, {"SIZE", Align::right}, {"NAME"}});
+  table.add({"1", "20", "a"});
+  table.add({"1029", "3", ""});
+  EXPECT_EQ(table.render(true, false),
+            "ID    SIZE  NAME\n"
+            "1       20  a\n"
+            "1029     3\n");
+}
+
+TEST(NatctlTable, WithoutAHeaderIsOnlyAsWideAsItsRows) {
+  Table table({{"INTERNAL"}, {"N", Align::right}});
+  table.add({"a", "1"});
+  table.add({"b", "22"});
+  EXPECT_EQ(table.render(false, false), "a   1\nb  22\n");
+}
+
+TEST(NatctlTable, ColoursDoNotMoveColumns) {
+  Table table({{"A"}, {"B"}});
+  table.add({Cell("x", Tone::bad), "y"});
+  table.add({"long", "y"});
+  EXPECT_EQ(table.render(false, true), "\x1b[31mx\x1b[0m     y\nlong  y\n");
+}
+
+TEST(NatctlFormat, TimeThatIsLeft) {
+  EXPECT_EQ(format_left(0), "0:00");
+  EXPECT_EQ(format_left(7.9), "0:07");
+  EXPECT_EQ(format_left(296), "4:56");
+  EXPECT_EQ(format_left(3599), "59:59");
+  EXPECT_EQ(format_left(7429), "2:03:49");
+  EXPECT_EQ(format_left(-5), "0:00");
+}
+
+TEST(NatctlFormat, Age) {
+  EXPECT_EQ(format_age(42), "42s");
+  EXPECT_EQ(format_age(5 * 60 + 2), "5m02s");
+  EXPECT_EQ(format_age(2 * 3600 + 14 * 60 + 59), "2h14m");
+  EXPECT_EQ(format_age(3 * 86400 + 2 * 3600), "3d02h");
+}
+
+TEST(NatctlFormat, Bytes) {
+  EXPECT_EQ(format_bytes(0), "0 B");
+  EXPECT_EQ(format_bytes(1023), "1023 B");
+  EXPECT_EQ(format_bytes(1024), "1.0 KiB");
+  EXPECT_EQ(format_bytes(1258291), "1.2 MiB");
+  EXPECT_EQ(format_bytes(1048575), "1.0 MiB") << "never 1024.0 KiB";
+  EXPECT_EQ(format_bytes(UINT64_MAX), "16384.0 PiB");
+}
+
+TEST(NatctlFormat, CountsAndShares) {
+  EXPECT_EQ(counted(1, "mapping"), "1 mapping");
+  EXPECT_EQ(counted(0, "mapping"), "0 mappings");
+  EXPECT_EQ(format_share(1, 3), "33.3%");
+  EXPECT_EQ(format_share(1, 0), "-");
+}
+
+}  // namespace
+}  // namespace nat
