@@ -1,9 +1,9 @@
 // A datapath: takes packets from the kernel, has the engine translate them, hands them back. All that differs
-// between netfilter queues and a TUN device (hooks, routes, segmentation offload, partial checksums) stays behind
-// this interface; the engine sees whole IP packets only.
+// between netfilter queues and a TUN device (hooks, routes, segmentation offload, partial checksums) stays
+// behind this interface; the engine sees whole IP packets only.
 //
-// Life: construct, install() what it needs in the kernel, start() its threads, stop() them, uninstall(). Errors of
-// install() and start() are std::runtime_error with a sentence for people.
+// Life: construct, install() what it needs in the kernel, start() its threads, stop() them, uninstall().
+// Errors of install() and start() are std::runtime_error with a sentence for people.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,9 @@ struct Links {
   std::string external;
   unsigned internal_index = 0;
   unsigned external_index = 0;
-  Address internal_address;                 // the gateway's own, towards the hosts
-  std::vector<Address> external_addresses;  // the pool: those of the interface, then the configured extra ones
+  Address internal_address;  // the gateway's own, towards the hosts
+  std::vector<Address>
+      external_addresses;  // the pool: those of the interface, then the configured extra ones
   unsigned external_mtu = 1500;
   bool operator==(const Links&) const = default;
 };
