@@ -57,6 +57,7 @@ def daemon(lab, datapath):
     with capture.Capture(lab, lab.gw, "wan0", "arp or net 10.0.0.0/8 or icmp", direction="out") as watch:
         with gateway.Natd(lab, lab.gw, datapath) as natd:
             yield natd
+            assert natd.stop() == 0, f"natd did not end well:\n{natd.log[-4000:]}"
         packets = watch.stop()
     leaked = capture.leaks(packets)
     assert not leaked, f"{len(leaked)} packets with internal addresses on wan0, such as {leaked[0]}"
