@@ -178,7 +178,7 @@ def main():
                     broken.append(f"natd ended with {code} when asked to stop")
     except KeyboardInterrupt:
         sys.exit(130)
-    except AssertionError as error:
+    except (AssertionError, RuntimeError, OSError) as error:
         sys.exit(paint(f"\nthe demonstration broke off: {error}", 31))
     if broken:
         say(paint(f"\n{len(broken)} things were not as promised:", 31))
