@@ -5,7 +5,6 @@ Each case says what the rules do and what natcheck must therefore find. Needs ro
 or where the kernel lacks a match, a case is skipped.
 """
 
-import contextlib
 import json
 import os
 import shutil
@@ -55,35 +54,40 @@ REWRITER = ["nft add table ip rewriter",
 class KernelGateway(unittest.TestCase):
     maxDiff = None
 
-    @contextlib.contextmanager
-    def lab(self, rules):
-        """L1 with a gateway that follows these rules, and the servers; yields both."""
-        with topology.L1() as lab:
-            lab.gw.sysctl("net.ipv4.ip_forward", 1)
-            lab.gw.sysctl("net.ipv4.icmp_ratelimit", 0)
-            if Path("/proc/sys/net/bridge").exists():
-                lab.gw.sysctl("net.bridge.bridge-nf-call-iptables", 0)  # lan0 is a router's interface here
-            for address in topology.POOL:
-                lab.gw.batch(f"address add {address}/24 dev wan0")
-            for rule in rules:
-                try:
-                    lab.gw.run(*rule.format(external=topology.EXTERNAL).split())
-                except RuntimeError as error:
-                    self.skipTest(f"this kernel refuses '{rule}': {error}")
-            with natcheck.servers(lab) as addresses:
-                yield lab, addresses
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = cls.enterClassContext(topology.L1())
+        cls.addresses = cls.enterClassContext(natcheck.servers(cls.lab))
+        gw = cls.lab.gw
+        gw.sysctl("net.ipv4.ip_forward", 1)
+        gw.sysctl("net.ipv4.icmp_ratelimit", 0)
+        if Path("/proc/sys/net/bridge").exists():
+            gw.sysctl("net.bridge.bridge-nf-call-iptables", 0)  # lan0 is a router's interface here
+        for address in topology.POOL:
+            gw.batch(f"address add {address}/24 dev wan0")
+
+    def follow(self, rules):
+        """The gateway follows these rules, and none of the case before. What it remembers of that does no harm:
+        every run has ports of its own."""
+        for flush in ("iptables -F", "iptables -t nat -F", "nft delete table ip rewriter"):
+            self.lab.gw.run(*flush.split(), check=False)
+        for rule in rules:
+            try:
+                self.lab.gw.run(*rule.format(external=topology.EXTERNAL).split())
+            except RuntimeError as error:
+                self.skipTest(f"this kernel refuses '{rule}': {error}")
 
     def check(self, rules, *options):
         """The report of a client on in1 behind a gateway with these rules."""
-        with self.lab(rules) as (lab, addresses):
-            return natcheck.report(lab.in1, addresses, "--wait", "1.2", *options)
+        self.follow(rules)
+        return natcheck.report(self.lab.in1, self.addresses, "--wait", "1.2", *options)
 
     def check_several(self, rules):
         """The report of the multi-client test with in1, in2 and in3 behind a gateway with these rules."""
-        with self.lab(rules) as (lab, addresses):
-            hosts = [word for host in (lab.in1, lab.in2, lab.in3) for word in ("--host", " ".join(host.argv()))]
-            argv = [str(gateway.binary("natcheck")), "multi", "--servers", addresses, "--wait", "0.6", "--json", *hosts]
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        self.follow(rules)
+        hosts = [word for host in topology.INSIDE for word in ("--host", " ".join(self.lab.hosts[host].argv()))]
+        argv = [str(gateway.binary("natcheck")), "multi", "--servers", self.addresses, "--wait", "0.6", "--json", *hosts]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
         self.assertLess(done.returncode, 16, done.stderr)
         found = json.loads(done.stdout)
         self.assertEqual(found["exit"], done.returncode)
@@ -101,11 +105,9 @@ class KernelGateway(unittest.TestCase):
 
     def test_no_translation(self):
         """The servers know the way back: nothing is translated, filtered or refused."""
-        with topology.L1() as lab:
-            lab.gw.sysctl("net.ipv4.ip_forward", 1)
-            lab.core.batch(f"route add 10.0.0.0/24 via {topology.EXTERNAL}")
-            with natcheck.servers(lab) as addresses:
-                found = natcheck.report(lab.in1, addresses)
+        self.lab.core.batch(f"route add 10.0.0.0/24 via {topology.EXTERNAL}")
+        self.addCleanup(self.lab.core.batch, "route del 10.0.0.0/24")
+        found = self.check([])
         self.assertEqual(found["exit"], 0)
         for protocol in ("udp", "tcp"):
             self.assertIs(found[protocol]["translated"], False)
@@ -214,9 +216,9 @@ class KernelGateway(unittest.TestCase):
 
 
 def main():
-    missing = [program for program in ("ip", "iptables", "nft") if not shutil.which(program)]
-    if missing or os.geteuid() != 0:
-        print("this needs root and the programs ip, iptables and nft; missing:", *missing or ["root"])
+    missing = [program for program in ("ip", "iptables", "nft", "unshare") if not shutil.which(program)]
+    if missing or os.geteuid() != 0 or subprocess.run(["unshare", "--net", "true"]).returncode != 0:
+        print("this needs root, network namespaces and the programs ip, iptables, nft and unshare")
         return SKIPPED
     return unittest.main(verbosity=2)
 

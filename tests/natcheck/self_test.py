@@ -115,7 +115,8 @@ class Client(unittest.TestCase):
 
     def test_takes_nothing_for_granted_without_the_third_server(self):
         with running(S1, S2):
-            done = run("client", "--servers", ",".join(SERVERS), "--bind", "127.0.0.1", "--json", "--wait", "0.3")
+            done = run("client", "--servers", ",".join(SERVERS), "--bind", "127.0.0.1", "--json", "--wait", "0.3",
+                       "--timeout", "0.5")
         self.assertEqual(done.returncode, 2, "nobody saw how unsolicited SYNs are met")
         found = json.loads(done.stdout)
         self.assertIsNone(found["udp"]["filtering"])

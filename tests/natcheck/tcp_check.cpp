@@ -7,8 +7,14 @@ namespace {
 
 constexpr std::size_t kStreams = 64;
 constexpr milliseconds kTick{100};         // how often what is due is looked at while nothing stirs
+constexpr milliseconds kAgain{250};        // until a server that could not contact us is asked once more
 constexpr milliseconds kReportGrace{500};  // for the way of a report, after the wait that it reports on
 constexpr std::uint16_t kMappingPortTag = 0, kHairpinPortTag = 1;
+
+// Whether the server that should contact us has done so.
+bool contacted(const Unsolicited& state) {
+  return state.response != Outcome::none && state.response != Outcome::unavailable;
+}
 
 }  // namespace
 
@@ -82,31 +88,38 @@ void TcpCheck::filter(Stream& second_server) {
   probe.wait = static_cast<std::uint16_t>(settings_.wait.count());
   Unsolicited& stranger = findings_.from_third_server;
   Unsolicited& other_port = findings_.from_second_port;
-  const auto send = [&](Stream& stream, Stage stage, const Unsolicited& state) {
-    if (state.arrived || (state.response != Outcome::none && state.response != Outcome::unavailable)) return;
+  const auto send = [&](Stream& stream, Stage stage) {
     probe.stage = stage;
     stream.send(probe);
   };
-  const auto tries = static_cast<unsigned>(settings_.wait / milliseconds(500)) + 1;
+  // Once only: nothing is lost on a stream, and a second contact would disturb the first. Again only where
+  // none was made, for as long as a server may take.
+  auto left = static_cast<unsigned>(settings_.timeout / kAgain) + 1;
+  const auto send_again = [&](Stream& stream, Stage stage, Unsolicited& state) {
+    if (state.response != Outcome::unavailable || left == 0) return;
+    state.response = Outcome::none;
+    send(stream, stage);
+  };
+  const auto settled = [&](const Unsolicited& state) {
+    if (state.response == Outcome::unavailable) return left == 0;
+    return contacted(state) && (state.response != Outcome::open || state.arrived);
+  };
+  send(second_server, Stage::third_server);
+  if (fresh.answer) send(*fresh.stream, Stage::second_port);
   exchange(
-      ports_, {tries, milliseconds(500), settings_.wait + kReportGrace},
+      ports_, {left, kAgain, settings_.timeout + settings_.wait + kReportGrace},
       [&] {
-        send(second_server, Stage::third_server, stranger);
-        if (fresh.answer) send(*fresh.stream, Stage::second_port, other_port);
+        --left;
+        send_again(second_server, Stage::third_server, stranger);
+        send_again(*fresh.stream, Stage::second_port, other_port);
       },
       [&] {
         take_probe(second_server, mapping_port_, Stage::third_server, settings_.third(), stranger);
         take_probe(*fresh.stream, filter_port_, Stage::second_port, settings_.second_port(), other_port);
-        const auto settled = [](const Unsolicited& state) {
-          return state.response != Outcome::none && state.response != Outcome::unavailable &&
-                 (state.response != Outcome::open || state.arrived);
-        };
-        return settled(stranger) && (settled(other_port) || fresh.stream->over());
+        return settled(stranger) && (settled(other_port) || !fresh.answer || fresh.stream->over());
       });
   for (Unsolicited* state : {&stranger, &other_port}) {
-    if (state->response != Outcome::none && state->response != Outcome::unavailable && !state->arrived) {
-      state->arrived = false;
-    }
+    if (contacted(*state) && !state->arrived) state->arrived = false;
   }
 }
 

@@ -74,16 +74,35 @@ void UdpCheck::filter() {
   Message probe = message(Kind::probe, Stage::none);
   probe.cookie = welcome->message.cookie;
   const auto arrived = [&](Stage stage) { return find(filter_port_, Kind::pong, stage) != nullptr; };
-  const auto ask = [&] {
+  const auto contacted = [&](Stage stage) { return arrived(stage) || contact_reported(stage); };
+  const auto ask_unless = [&](const auto& settled) {
     for (const Stage stage : {Stage::third_server, Stage::second_port}) {
       probe.stage = stage;
-      if (!arrived(stage)) filter_port_.send(probe, settings_.second());
+      if (!settled(stage)) filter_port_.send(probe, settings_.second());
     }
   };
-  exchange(ports_, {kQuickTries, settings_.wait / kQuickTries, settings_.wait}, ask,
-           [&] { return arrived(Stage::third_server) && arrived(Stage::second_port); });
+  const auto both = [](const auto& settled) {
+    return settled(Stage::third_server) && settled(Stage::second_port);
+  };
+  // Silence counts from when the servers say that they have sent, not from when they were asked.
+  const auto tries = static_cast<unsigned>(settings_.timeout / kAgainQuick) + 1;
+  exchange(
+      ports_, {tries, kAgainQuick, settings_.timeout}, [&] { ask_unless(contacted); },
+      [&] { return both(contacted); });
+  exchange(
+      ports_, {kQuickTries, settings_.wait / kQuickTries, settings_.wait}, [&] { ask_unless(arrived); },
+      [&] { return both(arrived); });
   take_report(Stage::third_server, settings_.third(), findings_.from_third_server);
   take_report(Stage::second_port, settings_.second_port(), findings_.from_second_port);
+}
+
+bool UdpCheck::contact_reported(Stage stage) const {
+  const auto& heard = filter_port_.heard();
+  return std::any_of(heard.begin(), heard.end(), [&](const Datagram& datagram) {
+    const Message& message = datagram.message;
+    return message.kind == Kind::report && message.run == settings_.run && message.stage == stage &&
+           message.outcome != Outcome::unavailable;
+  });
 }
 
 // An arrival counts by itself; silence counts only if the sender says that it has sent.
