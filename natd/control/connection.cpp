@@ -115,7 +115,9 @@ void Connection::answer(const std::string& line) {
   } else {
     start(std::get<Request>(parsed));
   }
-  send();
+  // Who is told that natd watches must miss nothing from then on: it goes out with the next turn, when the
+  // server listens for events.
+  if (!watching()) send();
 }
 
 void Connection::start(const Request& request) {

@@ -13,7 +13,7 @@ namespace {
 
 // Records seen under one hold of the lock. To remove one costs more than to look at it.
 constexpr unsigned kVisitBudget = 256;
-constexpr unsigned kFlushBudget = 32;
+constexpr unsigned kFlushBudget = 128;
 // Mappings that a filter by remote or state may select; the memory of one such request.
 constexpr std::size_t kMostSelected = 262144;
 // Lets a datapath thread that waits for the lock have it: a mutex favours who comes back at once.
