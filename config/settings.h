@@ -23,8 +23,7 @@ struct Settings {
   std::uint16_t first_queue = 5060;   // number of the first netfilter queue
   std::uint32_t queue_length = 8192;  // packets the kernel may hold for each queue
 
-  // External addresses besides those of the external interface. natd answers for them; they must be routed to
-  // it.
+  // External addresses besides those of the external interface; natd puts them on it while it runs.
   std::vector<Address> extra_addresses;
   // The ports that the gateway's own sockets get when they do not ask for one (the kernel's
   // ip_local_port_range, which natd narrows to this while it runs); never given to a mapping.

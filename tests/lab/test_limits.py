@@ -92,7 +92,6 @@ def test_timers_below_the_rfc_need_the_word_lab(start):
 def test_a_pool_is_paired(start):
     """U2: with several external addresses, one inside host keeps to one of them, whatever the protocol."""
     lab, _, server, stack = start(pool__address=topology.POOL[0])
-    lab.core.batch(f"route add {topology.POOL[0]} via {topology.EXTERNAL}")
     pool = {topology.EXTERNAL, topology.POOL[0]}
     for name in topology.INSIDE:
         seen = {endpoint[0] for _, endpoint in fill(lab, server, stack, 5, name)}

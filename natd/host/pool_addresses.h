@@ -1,0 +1,17 @@
+// External addresses that the operator adds to the pool (pool.address) and the interface does not have yet:
+// natd puts them on it, so that the network finds them there, and takes them off again when it ends.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "translation/net/address.h"
+
+namespace nat {
+
+class Journal;
+
+// Throws std::runtime_error when an address cannot be added.
+void claim_addresses(Journal& journal, const std::string& interface, std::span<const Address> addresses);
+
+}  // namespace nat
