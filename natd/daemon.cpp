@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "config/change.h"
+#include "natd/host/pool_addresses.h"
 #include "natd/io/nfqueue/nfqueue.h"
 #include "natd/io/tun/tun.h"
 #include "natd/log.h"
@@ -87,11 +88,11 @@ void Daemon::run() {
   });
   try {
     set_up();
+    serve();
   } catch (...) {
     take_down();
     throw;
   }
-  serve();
   notify_stopping();
   // From here on a second SIGTERM has its default effect; a reload has none.
   std::signal(SIGHUP, SIG_IGN);
@@ -176,6 +177,7 @@ bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
   try {
     backend_ =
         kind == DatapathKind::tun ? make_tun(settings_, *journal_) : make_nfqueue(settings_, *journal_);
+    claim_addresses(*journal_, settings_.external_interface, settings_.extra_addresses);
     backend_->install(links_, local_ports_);
     backend_->start(*gateway_);
     for (std::size_t i = before; i < journal_->changes().size(); ++i) {
