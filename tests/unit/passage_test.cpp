@@ -107,6 +107,13 @@ TEST(Settle, InboundCarriesTheProofOfTranslationAndTheOperatorsHalf) {
   EXPECT_EQ(settled.mark, kMarkInbound | 0x5678);
 }
 
+TEST(Settle, AnAnswerToTheGatewaysOwnPingIsNotForInside) {
+  auto octets = packet(Protocol::icmp, Address(192, 0, 2, 31), kFirst);
+  const QueueVerdict settled = settle(Passage::inbound, verdict(Reason::translated), octets, 0, links());
+  EXPECT_TRUE(settled.accept && settled.rewritten);
+  EXPECT_FALSE(settled.marked);
+}
+
 TEST(Settle, AVerdictForTheWrongSideIsADrop) {
   auto octets = packet(Protocol::udp, kFirst, kInside);
   EXPECT_FALSE(

@@ -15,6 +15,11 @@ constexpr std::uint32_t with_mark(std::uint32_t mark, std::uint32_t ours) {
   return (mark & ~kMarkMask) | ours;
 }
 
+bool is_ours(Address address, const Links& links) {
+  const auto& pool = links.external_addresses;
+  return std::find(pool.begin(), pool.end(), address) != pool.end();
+}
+
 // Where the transport checksum is that covers the source address; null where there is none: in ICMP, in later
 // fragments, and in UDP without a checksum.
 std::uint8_t* checksum_over_addresses(std::span<std::uint8_t> octets) {
@@ -90,6 +95,9 @@ QueueVerdict settle(Passage passage, const Verdict& verdict, std::span<std::uint
   switch (passage) {
     case Passage::inbound:
       if (verdict.out != Realm::internal) return {};
+      // The answer to the gateway's own ping goes no further, and the gateway's connection tracking knows it.
+      if (is_ours(Address(load32(&octets[ip::kDestination])), links))
+        return {.accept = true, .rewritten = true};
       return {.accept = true, .rewritten = true, .marked = true, .mark = with_mark(mark, kMarkInbound)};
     case Passage::hairpin:
       if (verdict.out != Realm::internal) return {};

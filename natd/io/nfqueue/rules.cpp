@@ -10,9 +10,9 @@
 namespace nat {
 namespace {
 
-// The table, with $words to be filled in. Priorities: -450 is before conntrack collects fragments (-400),
-// which natd does itself; -150 is after conntrack has looked at the gateway's own packets (-200) and before
-// the operator's filters (0); 110 is after anybody else's source translation (100).
+// The table, with $words to be filled in. Priorities: -450 and -449 are before connection tracking (-200) and
+// its reassembly of fragments (-400), so that what natd translates is never tracked, and what it passes on
+// is; -150 is before the operator's filters (0); 110 is after anybody else's source translation (100).
 constexpr std::string_view kTableTemplate = R"(
 table ip natd {
 	set pool { type ipv4_addr; }
@@ -31,27 +31,15 @@ $queue		drop
 		udp dport @gateway_udp return
 		goto to_natd
 	}
-	# ICMP stays tracked: whether it is the gateway's own is known only after natd has seen it.
-	chain untrack {
-		ip frag-off & 0x3fff != 0 notrack return
-		ip protocol icmp return
-		tcp dport @gateway_tcp return
-		udp dport @gateway_udp return
-		notrack
-	}
-
 	chain before_conntrack {
 		type filter hook prerouting priority -450; policy accept;
-		iifname { $internal, $external } ip daddr @pool goto untrack
+		iifname { $internal, $external } ip daddr @pool goto sort_out
 		iifname $internal fib daddr oifname $external notrack
 	}
-	chain before_routing {
-		type filter hook prerouting priority -150; policy accept;
-		iifname { $internal, $external } ip daddr @pool goto sort_out
-	}
 	chain translated {
-		type filter hook prerouting priority -149; policy accept;
+		type filter hook prerouting priority -449; policy accept;
 		meta mark & $mask == $inbound notrack
+		meta mark & $mask >= $hairpin meta mark & $mask <= $last_hairpin notrack
 	}
 	# What natd did not translate goes neither in nor around.
 	chain crossing {
