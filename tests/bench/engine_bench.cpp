@@ -28,6 +28,7 @@ constexpr std::uint32_t kMappings = 50'000;
 constexpr std::uint32_t kRemotes = kSessions / kMappings;
 constexpr int kRounds = 5;
 constexpr std::size_t kBatch = 32;
+constexpr unsigned kExpiryBudget = 256;  // as the daemon's, in natd/gateway.cpp
 constexpr Address kExternal(203, 0, 113, 11);
 
 struct Key {
@@ -230,20 +231,20 @@ void bench_ports(SeededRandom& random) {
   report("finding a port at 99.9 % full", median(ratios), "x the cost at 1 %", 3);
 }
 
-void bench_expiry(Engine& engine, TimePoint now) {
+double longest_expiry_step(Engine& engine, TimePoint now) {
   now += std::chrono::hours(1);
   double longest = 0;
-  std::size_t steps = 0;
-  for (;;) {
+  TimePoint next = now;
+  while (next <= now) {
     const double begin = processor_milliseconds();
-    const TimePoint next = engine.expire(now, 256);
+    next = engine.expire(now, kExpiryBudget);
     longest = std::max(longest, processor_milliseconds() - begin);
-    ++steps;
-    if (next > now) break;
   }
-  std::printf("%u sessions due at once went in %zu steps; %u are left\n", kSessions, steps,
-              engine.gauges().sessions);
-  report("longest expiry step", longest, "ms", 1);
+  if (engine.gauges().sessions != 0) {
+    std::fprintf(stderr, "%u sessions outlived their time\n", engine.gauges().sessions);
+    std::exit(1);
+  }
+  return longest;
 }
 
 int run() {
@@ -255,7 +256,11 @@ int run() {
   bench_translate(*loaded.engine, random, now);
   report("memory, all in", static_cast<double>(loaded.bytes) / kSessions, "bytes a session", 160);
   bench_ports(random);
-  bench_expiry(*loaded.engine, now);
+  // A neighbour on the same host can stretch any one step; the median of whole rounds shows what is ours.
+  std::vector<double> longest{longest_expiry_step(*loaded.engine, now)};
+  for (int round = 1; round < 3; ++round)
+    longest.push_back(longest_expiry_step(*load_engine(random, now).engine, now));
+  report("longest expiry step, all sessions due at once", median(longest), "ms", 1);
   return 0;
 }
 
