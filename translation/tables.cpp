@@ -270,7 +270,8 @@ std::uint32_t Tables::open_session(std::uint32_t mapping, Endpoint remote, Direc
   const bool outbound = direction == Direction::outbound;
   bool answered = outbound;
   std::uint32_t number = sessions_.find_outbound({m.protocol, m.internal, remote});
-  // What an ended mapping left at the external endpoint must not stand in the way of its next owner's session.
+  // What an ended mapping left at the external endpoint must not stand in the way of its next owner's
+  // session.
   const std::uint32_t left = sessions_.find_inbound({m.protocol, m.external, remote});
   if (left != kNone && left != number) forget(left);
   if (number != kNone) {
