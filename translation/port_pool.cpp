@@ -28,12 +28,12 @@ void PortPool::configure(const std::vector<PortRange>& ranges, const PortSet& re
       ++capacity_;
     }
   }
-  free_.fill(0);
+  for (unsigned word = 0; word < kWords; ++word) free_[word] = eligible_[word] & ~taken_[word];
+  for (const auto& [port, rest] : resting_) free_[port >> 6] &= ~(std::uint64_t{1} << (port & 63));
   group_count_.fill(0);
-  for (std::uint32_t port = 1; port < 65536; ++port) {
-    const auto number = static_cast<std::uint16_t>(port);
-    const bool taken = (taken_[port >> 6] >> (port & 63) & 1) != 0;
-    if (eligible(number) && !taken && !resting_.contains(number)) set_free(number);
+  for (unsigned word = 0; word < kWords; ++word) {
+    group_count_[word / kWordsInGroup] =
+        static_cast<std::uint16_t>(group_count_[word / kWordsInGroup] + std::popcount(free_[word]));
   }
 }
 
