@@ -54,8 +54,8 @@ class ControlServer::Loop {
     if (thread_.joinable()) {
       quit_.wake();
       thread_.join();
-      service_.gateway().engine()->observe(nullptr);
     }
+    if (listener_) service_.gateway().engine()->observe(nullptr);
     while (!clients_.empty()) forget(clients_.begin()->first);
     if (listener_) loop_.forget(listener_->fd());
     listener_.reset();

@@ -15,7 +15,7 @@ namespace {
 constexpr unsigned kVisitBudget = 256;
 constexpr unsigned kFlushBudget = 128;
 // Mappings that a filter by remote or state may select; the memory of one such request.
-constexpr std::size_t kMostSelected = 262144;
+constexpr std::size_t kMostSelected = 65536;
 // Lets a datapath thread that waits for the lock have it: a mutex favours who comes back at once.
 constexpr std::chrono::microseconds kBreath{60};
 

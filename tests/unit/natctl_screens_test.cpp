@@ -213,6 +213,10 @@ TEST_F(NatctlScreens, PortForwardAddAndDel) {
   EXPECT_EQ(run({"port-forward", "del", "tcp", "8443"}).out,
             "removed mapping 7: tcp 203.0.113.5:8443 -> 192.168.1.20:443 \"web\"\n");
   EXPECT_EQ(asked.which, "tcp 8443");
+  run({"port-forward", "del", "--name", "web"});
+  EXPECT_EQ(asked.which, "web");
+  run({"port-forward", "del", "tcp", "8443", "192.168.1.20:443"});
+  EXPECT_EQ(asked.which, "tcp 8443 -> 192.168.1.20:443");
   done["changed"] = false;
   EXPECT_EQ(run({"port-forward", "add", "tcp", "8443", "192.168.1.20:443", "--name=web"}).out,
             "there already: mapping 7: tcp 203.0.113.5:8443 -> 192.168.1.20:443 \"web\"\n");

@@ -35,6 +35,18 @@ int print_one(const Context& context, const Outcome<Json>& done, const std::stri
   return kDone;
 }
 
+// "web", "--name web", "7", "tcp 8443", or the words that add took.
+std::string which_one(std::vector<std::string> words) {
+  take_flag(words, "--name");
+  if (words.size() == 3) {
+    const auto forward = make_port_forward(words[0], words[1], words[2], "");
+    if (forward) return format_port_forward(*forward);
+  }
+  std::string which;
+  for (const std::string& word : words) which += (which.empty() ? "" : " ") + word;
+  return which;
+}
+
 }  // namespace
 
 int port_forward_add(const Context& context, const Command& self, const std::vector<std::string>& words) {
@@ -67,11 +79,11 @@ int port_forward_add(const Context& context, const Command& self, const std::vec
 }
 
 int port_forward_del(const Context& context, const Command& self, const std::vector<std::string>& words) {
-  if (words.empty())
+  if (which_one(words).empty())
     return misused(context, self, "which port forward?", "natctl port-forward list shows them");
   Request request;
   request.order = Order::port_forward_delete;
-  for (const std::string& word : words) request.which += (request.which.empty() ? "" : " ") + word;
+  request.which = which_one(words);
   return print_one(context, context.ask(request), "removed", "");
 }
 
