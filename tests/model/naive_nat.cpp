@@ -432,7 +432,8 @@ void NaiveNat::apply(Policy policy, TimePoint now) {
     }
     return forward;
   };
-  for (const auto& [key, mapping] : mappings_) {
+  for (const auto& entry : mappings_) {
+    const Mapping& mapping = entry.second;
     bool stays = is_external(mapping.external.address);
     if (mapping.origin == Origin::configured) {
       stays = stays && std::any_of(policy_.port_forwards.begin(), policy_.port_forwards.end(),
@@ -443,7 +444,7 @@ void NaiveNat::apply(Policy policy, TimePoint now) {
                                             forward.internal == mapping.internal;
                                    });
     }
-    if (!stays) ended.push_back(key);
+    if (!stays) ended.push_back(entry.first);
   }
   for (const PortKey& key : ended) end(key);
   std::erase_if(resting_, [&](const auto& entry) { return !is_external(entry.first.second.address); });

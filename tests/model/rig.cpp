@@ -364,7 +364,8 @@ void Rig::flush() {
   if (naive_.mappings().empty()) return;
   auto at = naive_.mappings().begin();
   std::advance(at, below(static_cast<std::uint32_t>(naive_.mappings().size())));
-  const auto [protocol, external] = at->first;
+  const Protocol protocol = at->first.first;
+  const Endpoint external = at->first.second;
   doing_ = "flush " + external.to_string();
   std::uint64_t cursor = 0;
   do {
