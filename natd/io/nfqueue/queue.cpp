@@ -30,7 +30,7 @@ constexpr std::size_t kMarkAttribute = 8;
   std::string sentence =
       "netfilter queue " + std::to_string(number) + ": " + what + ": " + std::strerror(error);
   if (error == EBUSY || error == EPERM)
-    sentence += "; another program may have it: choose others with queue.first";
+    sentence += "; another program may have it: choose others with datapath.first-queue";
   throw std::runtime_error(sentence);
 }
 
