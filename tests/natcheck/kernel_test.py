@@ -188,9 +188,12 @@ class KernelGateway(unittest.TestCase):
         self.expect(found, "tcp", mapping=EIM, punching=True)
 
     def test_several_hosts_without_hairpin(self):
-        """Masquerade finds another port for the second host and keeps to it; there is no hairpin."""
+        """There is no hairpin. Whether masquerade keeps hosts on one port apart is a matter of which 5-tuples
+        happen to clash, so nothing is expected of that."""
         found = self.check_several(MASQUERADE + SILENT)
-        self.assertEqual(found["exit"], 4 + 8, json.dumps(found, indent=1))
+        self.assertEqual(found["exit"] & (4 + 8), 4 + 8, json.dumps(found, indent=1))
+        for protocol in ("udp", "tcp"):
+            self.assertFalse(found[protocol]["hairpins_work"])
 
     def test_several_hosts_without_consistency(self):
         found = self.check_several(SYMMETRIC + SILENT)
