@@ -160,7 +160,8 @@ void Journal::run(const std::vector<std::string>& apply, const std::vector<std::
   append(Json{{"undo", undo}}.dump());
   const CommandResult result = run_command(apply, input);
   if (result.status != 0) {
-    throw std::runtime_error("`" + joined(apply) + "` failed: " + words(result.output));
+    throw std::runtime_error("`" + joined(apply) + "` failed: " + words(result.output) +
+                             (result.status == 127 ? "; install it (Debian: nftables, iproute2)" : ""));
   }
   changes_.push_back("ran `" + joined(apply) + "`, to be undone by `" + joined(undo) + "`");
 }
