@@ -56,17 +56,28 @@ std::optional<Complaint> read_duration(const Option& option, std::string_view te
   return std::nullopt;
 }
 
-std::optional<Complaint> read_behavior(const Option& option, std::string_view text, Behavior& field) {
-  const auto value = parse_behavior(text);
-  if (!value) {
-    const auto known = choices(option.kind);
-    const std::string_view meant = nearest(text, known);
-    if (!meant.empty())
-      return Complaint{in_quotes(text) + " is not a behaviour", "did you mean " + in_quotes(meant) + "?"};
-    return not_a(option, text, "a behaviour");
+// A word of choices(), which stand in the order of the enumerators.
+template <typename Enum>
+std::optional<Complaint> read_word(const Option& option, std::string_view text, std::string_view what,
+                                   Enum& field) {
+  const auto known = choices(option.kind);
+  const auto found = std::find(known.begin(), known.end(), text);
+  if (found != known.end()) {
+    field = static_cast<Enum>(found - known.begin());
+    return std::nullopt;
   }
-  field = *value;
-  return std::nullopt;
+  const std::string_view meant = nearest(text, known);
+  if (meant.empty()) return not_a(option, text, what);
+  return Complaint{in_quotes(text) + " is not " + std::string(what),
+                   "did you mean " + in_quotes(meant) + "?"};
+}
+
+std::optional<Complaint> read_allocation(const Option& option, std::string_view text, Allocation& field) {
+  return read_word(option, text, "a way to choose ports", field);
+}
+
+std::optional<Complaint> read_behavior(const Option& option, std::string_view text, Behavior& field) {
+  return read_word(option, text, "a behaviour", field);
 }
 
 std::optional<Complaint> read_port_range(const Option& option, std::string_view text, PortRange& field) {
@@ -145,10 +156,7 @@ std::optional<Complaint> read_interface(const Option& option, std::string_view t
 }
 
 std::optional<Complaint> read_datapath(const Option& option, std::string_view text, DatapathKind& field) {
-  const auto value = parse_datapath_kind(text);
-  if (!value) return not_a(option, text, "a datapath");
-  field = *value;
-  return std::nullopt;
+  return read_word(option, text, "a datapath", field);
 }
 
 std::optional<Complaint> read_path(const Option& option, std::string_view text, std::string& field) {
@@ -171,6 +179,7 @@ std::optional<Complaint> read_group(const Option& option, std::string_view text,
 std::string write_value(bool value) { return value ? "yes" : "no"; }
 std::string write_value(Duration value) { return format_duration(value); }
 std::string write_value(Behavior value) { return to_string(value); }
+std::string write_value(Allocation value) { return to_string(value); }
 std::string write_value(DatapathKind value) { return to_string(value); }
 std::string write_value(PortRange value) { return format_port_range(value); }
 std::string write_value(Address value) { return value.to_string(); }
@@ -228,6 +237,8 @@ std::string_view syntax(Kind kind) {
       return "seconds such as 300, or a time such as 5min, 2h4min or 100ms";
     case Kind::behavior:
       return "endpoint-independent, address-dependent or address-and-port-dependent";
+    case Kind::allocation:
+      return "random or sequential";
     case Kind::port_range:
       return "a range such as 60000-60999";
     case Kind::port_ranges:
@@ -255,6 +266,8 @@ std::vector<std::string_view> choices(Kind kind) {
     case Kind::behavior:
       return {to_string(Behavior::endpoint_independent), to_string(Behavior::address_dependent),
               to_string(Behavior::address_and_port_dependent)};
+    case Kind::allocation:
+      return {to_string(Allocation::random), to_string(Allocation::sequential)};
     case Kind::datapath:
       return {"auto", "nfqueue", "tun"};
     default:

@@ -18,6 +18,7 @@ enum class Kind : std::uint8_t {
   number,
   duration,
   behavior,
+  allocation,
   port_range,
   port_ranges,
   addresses,

@@ -27,6 +27,7 @@ class Validation {
 
   Result<Settings> finish() {
     check_floors();
+    check_lab_only();
     check_interfaces();
     check_ports();
     check_port_forwards();
@@ -93,6 +94,15 @@ class Validation {
                key + " = " + option.write(settings_) + " is below the " + option.format(option.floor) +
                    " that " + std::string(option.rule) + " demands",
                "raise it, or set 'lab = yes' if this is a laboratory");
+    }
+  }
+
+  // Values that no RFC allows.
+  void check_lab_only() {
+    if (settings_.lab || unread_.contains("lab")) return;
+    if (settings_.policy.ports.allocation == Allocation::sequential) {
+      complain({"ports.allocation"}, "ports.allocation = sequential gives ports that anybody can predict",
+               "leave it random, or set 'lab = yes' if this is a laboratory");
     }
   }
 

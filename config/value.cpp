@@ -136,13 +136,6 @@ bool is_interface_name(std::string_view text) {
                      [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
 }
 
-std::optional<DatapathKind> parse_datapath_kind(std::string_view text) {
-  for (const auto kind : {DatapathKind::automatic, DatapathKind::nfqueue, DatapathKind::tun}) {
-    if (text == to_string(kind)) return kind;
-  }
-  return std::nullopt;
-}
-
 const char* to_string(DatapathKind kind) {
   switch (kind) {
     case DatapathKind::automatic:

@@ -41,6 +41,4 @@ bool is_unicast(Address address);
 // What the kernel accepts as the name of an interface.
 bool is_interface_name(std::string_view text);
 
-std::optional<DatapathKind> parse_datapath_kind(std::string_view text);
-
 }  // namespace nat

@@ -14,14 +14,6 @@ const char* to_string(Behavior behavior) {
   return "unknown";
 }
 
-std::optional<Behavior> parse_behavior(std::string_view text) {
-  for (const auto behavior :
-       {Behavior::endpoint_independent, Behavior::address_dependent, Behavior::address_and_port_dependent}) {
-    if (text == to_string(behavior)) return behavior;
-  }
-  return std::nullopt;
-}
-
 std::optional<Preset> parse_preset(std::string_view text) {
   for (const Preset& preset : kPresets) {
     if (text == preset.name) return preset;

@@ -15,7 +15,6 @@ enum class Behavior : std::uint8_t { endpoint_independent, address_dependent, ad
 
 // "endpoint-independent".
 const char* to_string(Behavior behavior);
-std::optional<Behavior> parse_behavior(std::string_view text);
 
 // The part of the remote that a behaviour tells apart; the rest is zero.
 constexpr Endpoint trim(Behavior behavior, Endpoint remote) {

@@ -28,13 +28,19 @@ struct ProtocolPolicy {
   bool operator==(const ProtocolPolicy&) const = default;
 };
 
+// How a mapping gets a port when it cannot keep the internal one: any free one (RFC 6056), or the one after
+// the last that was given away, which others can predict; that is for laboratories (RFC 5128 section 3.5).
+enum class Allocation : std::uint8_t { random, sequential };
+const char* to_string(Allocation allocation);
+
 struct PortPolicy {
   // External ports for TCP and UDP, and identifiers for ICMP. Ports below 1024 serve only internal ports
   // below 1024 (RFC 4787 REQ-3a).
   std::vector<PortRange> ranges = {{512, 65535}};
   // Ports that belong to the gateway itself and are never given away.
   PortSet reserved;
-  bool preserve = true;          // keep the internal port when it is free
+  Allocation allocation = Allocation::random;
+  bool preserve = true;          // keep the internal port when it is free; never when sequential
   bool preserve_parity = false;  // even stays even, odd stays odd (RFC 4787 REQ-4, optional since RFC 7857)
   Duration rest = std::chrono::seconds(120);  // UDP and ICMP ports after release (RFC 6888 REQ-8)
   bool operator==(const PortPolicy&) const = default;

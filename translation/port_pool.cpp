@@ -90,6 +90,15 @@ std::optional<std::uint16_t> PortPool::pick(Random& random, std::uint16_t first,
   return port;
 }
 
+std::optional<std::uint16_t> PortPool::pick_next(std::uint16_t first, std::uint16_t last) {
+  if (free_in(first, last) == 0) return std::nullopt;
+  std::uint16_t from = last_picked_ >= first && last_picked_ < last ? last_picked_ + 1 : first;
+  if (free_in(from, last) == 0) from = first;
+  last_picked_ = select(rank(from));
+  take(last_picked_, {});
+  return last_picked_;
+}
+
 void PortPool::release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now) {
   taken_[port >> 6] &= ~(std::uint64_t{1} << (port & 63));
   --used_;

@@ -34,6 +34,8 @@ class PortPool {
   // are taken.
   std::optional<std::uint16_t> pick(Random& random, std::uint16_t first, std::uint16_t last,
                                     std::optional<unsigned> parity);
+  // Takes the free port of [first, last] that follows the last one it was asked for, around the end.
+  std::optional<std::uint16_t> pick_next(std::uint16_t first, std::uint16_t last);
   // The port becomes free, after resting until `until` when that lies ahead. At most a quarter of the pool
   // rests; beyond that the one that rested longest becomes free.
   void release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now);
@@ -74,6 +76,7 @@ class PortPool {
   std::unordered_map<std::uint16_t, Rest> resting_;
   std::deque<std::pair<std::uint16_t, std::uint64_t>> rest_order_;  // port and serial; stale ones are skipped
   std::uint64_t next_serial_ = 0;
+  std::uint16_t last_picked_ = 0;  // by pick_next
 };
 
 }  // namespace nat

@@ -108,7 +108,9 @@ std::optional<std::uint16_t> Tables::choose_port(PortPool& pool, Protocol protoc
   const auto occupied = [&](std::uint16_t port) { return host_ != nullptr && host_->in_use(protocol, port); };
   const PortRange range = port_class(pool, protocol, internal.port);
   const bool in_class = internal.port >= range.first && internal.port <= range.last;
-  if (policy_.ports.preserve && in_class && !occupied(internal.port) && pool.take(internal.port, internal)) {
+  const bool sequential = policy_.ports.allocation == Allocation::sequential;
+  if (policy_.ports.preserve && !sequential && in_class && !occupied(internal.port) &&
+      pool.take(internal.port, internal)) {
     return internal.port;
   }
   const std::optional<unsigned> parity =
@@ -116,7 +118,8 @@ std::optional<std::uint16_t> Tables::choose_port(PortPool& pool, Protocol protoc
   std::vector<std::uint16_t> put_aside;
   std::optional<std::uint16_t> chosen;
   for (int attempt = 0; attempt < kPortAttempts && !chosen; ++attempt) {
-    chosen = pool.pick(random_, range.first, range.last, parity);
+    chosen = sequential ? pool.pick_next(range.first, range.last)
+                        : pool.pick(random_, range.first, range.last, parity);
     if (!chosen) break;
     if (occupied(*chosen)) {
       put_aside.push_back(*chosen);

@@ -66,6 +66,8 @@ std::string_view placeholder_of(Kind kind) {
       return "time";
     case Kind::behavior:
       return "behavior";
+    case Kind::allocation:
+      return "random | sequential";
     case Kind::port_range:
       return "first\\-last";
     case Kind::port_ranges:

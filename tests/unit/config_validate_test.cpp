@@ -43,6 +43,18 @@ TEST(ConfigValidate, TheInterfacesDiffer) {
       "between two interfaces\n");
 }
 
+TEST(ConfigValidate, SequentialPortsAreForLaboratories) {
+  EXPECT_EQ(
+      problems_of("[ports]\nallocation = sequential\n"),
+      "natd.conf:2:14: error: ports.allocation = sequential gives ports that anybody can predict; leave it "
+      "random, or set 'lab = yes' if this is a laboratory\n");
+  EXPECT_EQ(problems_of("lab = yes\n[ports]\nallocation = sequential\n"), "");
+  EXPECT_EQ(
+      problems_of("[ports]\nallocation = sequentail\n"),
+      "natd.conf:2:14: error: ports.allocation: 'sequentail' is not a way to choose ports; did you mean "
+      "'sequential'?\n");
+}
+
 TEST(ConfigValidate, EveryKeyIsRead) {
   for (const Option& option : options()) {
     const std::string value = option.default_value();

@@ -108,6 +108,23 @@ TEST(EngineUdp, ParityWhenAskedFor) {
   }
 }
 
+// R6, L6: each new mapping gets the port after the last one that was given, taken ones and the end left out.
+TEST(EngineUdp, SequentialPorts) {
+  Policy policy = with(Behavior::address_and_port_dependent, Behavior::address_and_port_dependent);
+  policy.ports.allocation = Allocation::sequential;
+  policy.ports.ranges = {{2000, 2003}};
+  policy.port_forwards = {{Protocol::udp, endpoint("0.0.0.0:2002"), endpoint("10.0.0.9:5000"), ""}};
+  TestGateway gateway(policy);
+  const auto port = [&](std::uint16_t remote) {
+    return source_of(gateway.from_inside(udp(endpoint(kIn1), {address("192.0.2.31"), remote})).packet).port;
+  };
+  EXPECT_EQ(port(1), 2000);
+  EXPECT_EQ(port(2), 2001);
+  EXPECT_EQ(port(1), 2000);
+  EXPECT_EQ(port(3), 2003);
+  EXPECT_EQ(gateway.from_inside(udp(kIn1, "192.0.2.31:4")).reason, Reason::ports_exhausted);
+}
+
 // U5, U5c: alive a second before the end, gone a second after.
 TEST(EngineUdp, IdleTimeout) {
   for (const bool swept : {false, true}) {
