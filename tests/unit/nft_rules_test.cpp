@@ -64,6 +64,16 @@ TEST(TableRules, LetNothingUntranslatedAcross) {
                   "iifname \"wan0\" oifname \"lan0\" meta mark & 0xffff0000 != 0x6e010000 drop"));
 }
 
+// A host with an address that is not routed inside: what comes back for it must not leave again.
+TEST(TableRules, LetNothingForInsideOut) {
+  const std::string rules = chain(table_rules(settings()), "crossing");
+  EXPECT_TRUE(has(rules, "oifname \"wan0\" meta mark & 0xffff0000 == 0x6e010000 drop"));
+  EXPECT_TRUE(
+      has(rules,
+          "oifname \"wan0\" meta mark & 0xffff0000 >= 0x6e100000 meta mark & 0xffff0000 <= 0x6eff0000 "
+          "drop"));
+}
+
 TEST(TableRules, FillInEveryWord) { EXPECT_FALSE(has(table_rules(settings()), "$")); }
 
 TEST(TableRules, RefuseNamesThatWouldMeanSomethingElse) {

@@ -41,11 +41,14 @@ $queue		drop
 		meta mark & $mask == $inbound notrack
 		meta mark & $mask >= $hairpin meta mark & $mask <= $last_hairpin notrack
 	}
-	# What natd did not translate goes neither in nor around.
+	# What natd did not translate goes neither in nor around; what it translated for a host inside does not go
+	# out, even if the way to that host's address does.
 	chain crossing {
 		type filter hook forward priority -150; policy accept;
 		ip daddr @pool drop
 		iifname $external oifname $internal meta mark & $mask != $inbound drop
+		oifname $external meta mark & $mask == $inbound drop
+		oifname $external meta mark & $mask >= $hairpin meta mark & $mask <= $last_hairpin drop
 	}
 	chain after_routing {
 		type filter hook postrouting priority 110; policy accept;
