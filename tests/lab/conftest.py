@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from natlab import capture, gateway, namespaces, topology, traffic  # noqa: E402
+from natlab import gateway, namespaces, topology, traffic, watch  # noqa: E402
 
 
 def stop_like_ctrl_c(_number, _frame):
@@ -20,8 +20,10 @@ def stop_like_ctrl_c(_number, _frame):
 def pytest_configure(config):
     if os.geteuid() != 0:
         pytest.exit("the lab tests need root, to make network namespaces", returncode=2)
+    config.addinivalue_line("markers", "rows(*names, on=None): the rows of tests/compliance/rows.txt that a test proves")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_like_ctrl_c)
+    watch.on = True
     for owner in namespaces.sweep():
         print(f"removed what a killed run had left: {owner}")
 
@@ -53,14 +55,10 @@ def lab(datapath):
 
 @pytest.fixture(scope="module")
 def daemon(lab, datapath):
-    """natd on gw with the defaults; wan0 is watched all the time."""
-    with capture.Capture(lab, lab.gw, "wan0", "arp or net 10.0.0.0/8 or icmp", direction="out") as watch:
-        with gateway.Natd(lab, lab.gw, datapath) as natd:
-            yield natd
-            assert natd.stop() == 0, f"natd did not end well:\n{natd.log[-4000:]}"
-        packets = watch.stop()
-    leaked = capture.leaks(packets)
-    assert not leaked, f"{len(leaked)} packets with internal addresses on wan0, such as {leaked[0]}"
+    """natd on gw with the defaults."""
+    with gateway.Natd(lab, lab.gw, datapath) as natd:
+        yield natd
+        assert natd.stop() == 0, f"natd did not end well:\n{natd.log[-4000:]}"
 
 
 @pytest.fixture
@@ -81,6 +79,24 @@ def servers(lab):
     yield made
     for server in made:
         server.close()
+
+
+def pytest_collection_modifyitems(items):
+    """The rows of a test stand in the report beside its result; what sums up the watch comes last."""
+    items.sort(key=lambda item: item.path.name == "test_watch.py")
+    for item in items:
+        for marker in item.iter_markers("rows"):
+            item.user_properties.append(("rows", " ".join(marker.args)))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    """A test ends with an error when a gateway that it has used let out an internal address."""
+    before = len(watch.found)
+    outcome = yield
+    outcome.get_result()
+    leaked = watch.found[before:]
+    assert not leaked, f"{len(leaked)} packets with internal addresses on wan0, such as {leaked[0]}"
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -91,6 +91,7 @@ def pressed(lab):
         lab.core.batch(f"route del 10.0.0.0/24 via {topology.EXTERNAL}")
 
 
+@pytest.mark.rows("NO8")
 def test_nothing_slips_through_while_a_restart_replaces_what_was_left(home, datapath):
     """The kernel forwards by itself here: only natd's locks stand between the two sides."""
     home.gw.sysctl("net.ipv4.ip_forward", 1)

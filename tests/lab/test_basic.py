@@ -38,6 +38,7 @@ def test_uploads_arrive_unchanged_with_offloads_on(lab, natd, servers):
             stream.echo(payload)
 
 
+@pytest.mark.rows("U3")
 def test_two_hosts_on_one_port_keep_their_own_replies(lab, natd, servers):
     """U3: the same internal port twice gives two external ports, and the first mapping is not disturbed."""
     with traffic.udp_socket(lab.in1, 4321) as one, traffic.udp_socket(lab.in2, 4321) as two:
@@ -49,6 +50,7 @@ def test_two_hosts_on_one_port_keep_their_own_replies(lab, natd, servers):
         assert (again, echoed) == (first, b"again")
 
 
+@pytest.mark.rows("U1", "T1", "F5.4")
 def test_one_external_endpoint_whatever_the_destination(lab, natd, servers):
     """U1, T1: endpoint-independent mapping for UDP and TCP."""
     with traffic.udp_socket(lab.in1, 4400) as sock:
@@ -59,6 +61,7 @@ def test_one_external_endpoint_whatever_the_destination(lab, natd, servers):
         stream.close()
 
 
+@pytest.mark.rows("U3a")
 def test_system_ports_stay_system_ports(lab, natd, servers):
     """U3a."""
     with traffic.udp_socket(lab.in1, 123) as one, traffic.udp_socket(lab.in2, 123) as two:
@@ -67,6 +70,7 @@ def test_system_ports_stay_system_ports(lab, natd, servers):
         assert all(traffic.ask(sock, servers[0].endpoint)[0][1] >= 1024 for sock in (one, two))
 
 
+@pytest.mark.rows("I1", "I10a3")
 def test_pings_with_one_identifier_from_two_hosts(lab, natd):
     """I1: both hosts ping out1 with identifier 77 at once, and both get every reply."""
     runs = [lab.start(host, "ping", "-n", "-e", "77", "-c", "5", "-i", "0.2", lab.out1.address, name="ping77")
@@ -76,6 +80,7 @@ def test_pings_with_one_identifier_from_two_hosts(lab, natd):
         assert "5 received" in run.output()
 
 
+@pytest.mark.rows("CK3")
 def test_udp_without_checksum_passes(lab, natd, servers):
     """CK3: a checksum of zero means none, and stays zero."""
     with traffic.udp_socket(lab.in1) as sock:
@@ -83,6 +88,7 @@ def test_udp_without_checksum_passes(lab, natd, servers):
         assert traffic.ask(sock, servers[0].endpoint, b"bare")[1] == b"bare"
 
 
+@pytest.mark.rows("NO9")
 def test_other_protocols_are_dropped_and_counted(lab, natd):
     """NO9: GRE does not pass, and is not passed untranslated (the capture on wan0 checks that)."""
     with lab.in1.socket(socket.SOCK_RAW, protocol=47) as sender, lab.out1.socket(
@@ -106,6 +112,7 @@ def test_neighbours_inside_talk_directly(lab, natd):
 class TestTheGatewaysOwnTraffic:
     """The gateway's own sockets on the external side work on, and never clash with a mapping."""
 
+    @pytest.mark.rows("T4b")
     def test_a_server_on_the_external_address_is_reachable(self, lab, natd):
         with traffic.Responder(lab.gw, port=22, address=topology.EXTERNAL):
             with traffic.Stream(lab.out1, (topology.EXTERNAL, 22)) as stream:

@@ -9,6 +9,7 @@ from natlab import gateway, topology, traffic
 from natlab.waiting import wait_until
 
 
+@pytest.mark.rows("C10")
 def test_show_mappings_tells_the_truth(lab, natd, servers):
     with traffic.udp_socket(lab.in1, 4860) as sock:
         seen_as, _ = traffic.ask(sock, servers[0].endpoint)

@@ -21,6 +21,7 @@ def pieces(source, destination, identification, payload=PAYLOAD):
 
 
 @pytest.mark.parametrize("name", ["in1", "in2"])
+@pytest.mark.rows("FR7")
 def test_large_pings(lab, natd, name):
     assert traffic.ping(lab.hosts[name], lab.out1.address, "-s", "3000") == 3
 
@@ -32,6 +33,7 @@ def test_large_datagrams_with_real_sockets(lab, natd, servers):
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: "".join(map(str, order)))
+@pytest.mark.rows("U14", "FR1")
 def test_outbound_in_every_order(lab, natd, servers, order):
     """Only in1's fragments are made by hand; the server's echo is fragmented by its kernel."""
     number = ORDERS.index(order)
@@ -45,6 +47,7 @@ def test_outbound_in_every_order(lab, natd, servers, order):
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: "".join(map(str, order)))
+@pytest.mark.rows("U14", "FR1")
 def test_inbound_in_every_order(lab, natd, servers, order):
     number = ORDERS.index(order)
     with traffic.udp_socket(lab.in1, 4720 + number) as sock:
@@ -55,6 +58,7 @@ def test_inbound_in_every_order(lab, natd, servers, order):
         assert sock.recvfrom(65535) == (PAYLOAD, servers[0].endpoint)
 
 
+@pytest.mark.rows("FR2", "ID3")
 def test_two_hosts_use_one_identification_at_once(lab, natd, servers):
     """FR2: interleaved fragments of in1 and in2 with the same IP ID reach the server as two intact datagrams."""
     payloads = {"in1": b"1" * 3072, "in2": b"2" * 3072}
@@ -70,6 +74,7 @@ def test_two_hosts_use_one_identification_at_once(lab, natd, servers):
             assert sock.recvfrom(65535)[0].split(b"\n", 1)[1] == payloads[name]
 
 
+@pytest.mark.rows("FR3")
 def test_filtered_fragments_stay_outside(lab, natd, servers):
     """FR3: the first fragment decides for all of them."""
     with traffic.udp_socket(lab.in1, 4750, timeout=0.5) as sock:

@@ -5,6 +5,7 @@ import pytest
 from natlab import capture, topology, traffic
 
 
+@pytest.mark.rows("U9", "U9a", "F5.6")
 def test_udp(lab, natd, servers):
     """U9, U9a: the packet arrives with the sender's external source, the answer finds its way back."""
     with traffic.udp_socket(lab.in1) as one, traffic.udp_socket(lab.in2) as two:
@@ -28,6 +29,7 @@ def test_udp_to_oneself(lab, natd, servers):
         assert sock.recvfrom(100) == (b"self", other_external)
 
 
+@pytest.mark.rows("U9a")
 def test_udp_from_a_socket_without_a_mapping(lab, natd, servers):
     """U9a: a mapping is made for the sender when it has none."""
     with traffic.udp_socket(lab.in1) as one, traffic.udp_socket(lab.in2) as two:
@@ -38,6 +40,7 @@ def test_udp_from_a_socket_without_a_mapping(lab, natd, servers):
         assert traffic.ask(one, servers[0].endpoint)[0] == source
 
 
+@pytest.mark.rows("T8")
 def test_tcp(lab, natd, servers):
     """T8: connecting to the external endpoint of a listening host shows the external peer address."""
     with traffic.Stream(lab.in2, servers[0].endpoint, port=6200) as mapped:
@@ -55,6 +58,7 @@ def test_tcp(lab, natd, servers):
                     assert other.seen_as == peer
 
 
+@pytest.mark.rows("I7", "I7a", "X12")
 def test_icmp_error_comes_back(lab, natd, servers):
     """I7: a datagram to an external endpoint whose host has closed the socket comes back as refused."""
     with traffic.udp_socket(lab.in2) as two:
@@ -71,6 +75,7 @@ def test_ping_of_the_external_address_from_inside(lab, natd):
     assert traffic.ping(lab.in1, topology.EXTERNAL) == 3
 
 
+@pytest.mark.rows("TT1")
 def test_the_path_decrements_ttl_once(lab, natd, servers):
     """TT1: a hairpin is one crossing."""
     with traffic.udp_socket(lab.in1) as one, traffic.udp_socket(lab.in2) as two:

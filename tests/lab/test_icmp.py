@@ -15,11 +15,13 @@ def hops(host, *options):
 
 
 @pytest.mark.parametrize("method", [(), ("-I",), ("-T", "-p", "7007")], ids=["udp", "icmp", "tcp"])
+@pytest.mark.rows("I10a2", "TT1", "TT3")
 def test_traceroute_shows_the_gateway_and_then_the_way(lab, natd, servers, method):
     """I10a2, TT1: one hop for the gateway, with its inside address."""
     assert hops(lab.in1, *method, lab.out1.address) == ["10.0.0.254", "203.0.113.1", lab.out1.address]
 
 
+@pytest.mark.rows("TT1", "TT2", "TT6")
 def test_ttl_goes_down_by_one_each_way(lab, natd, servers):
     """TT1, both directions."""
     with capture.Capture(lab, lab.gw, "wan0", "udp") as wan, capture.Capture(lab, lab.in1, "eth0", "udp") as lan:
@@ -32,6 +34,7 @@ def test_ttl_goes_down_by_one_each_way(lab, natd, servers):
     assert back.ttl == on_wan.ttl - 1
 
 
+@pytest.mark.rows("U12b")
 def test_port_unreachable_reaches_the_socket(lab, natd):
     """U12b: a datagram to a closed port is refused, as the inside socket sees it."""
     with traffic.udp_socket(lab.in1) as sock:
@@ -50,6 +53,7 @@ def test_errors_do_not_end_a_mapping(lab, natd, servers):
         assert after == before
 
 
+@pytest.mark.rows("I5a")
 def test_port_unreachable_from_inside_shows_the_external_address(lab, natd, servers):
     """I5: the socket inside is gone, the server's next datagram is refused by the external address."""
     with traffic.udp_socket(lab.out1, 7500) as server:
@@ -64,6 +68,7 @@ def test_port_unreachable_from_inside_shows_the_external_address(lab, natd, serv
     assert error.quoted.ports == (7500, seen_as[1])
 
 
+@pytest.mark.rows("TT4", "I10a2")
 def test_time_exceeded_from_outside_shows_the_external_address(lab, natd, servers):
     """TT4: a packet from outside that dies in the gateway is reported without inside addresses."""
     with traffic.udp_socket(lab.out1, 7501) as server, traffic.udp_socket(lab.in1) as sock:
@@ -87,6 +92,7 @@ def narrow_core(lab):
     lab.in1.batch("route flush cache")
 
 
+@pytest.mark.rows("T9")
 def test_a_transfer_finds_the_path_mtu(natd, servers, narrow_core):
     """T9: the sender inside learns from core's "fragmentation needed" and 1 MB arrives."""
     lab = narrow_core
@@ -101,6 +107,7 @@ def test_a_transfer_finds_the_path_mtu(natd, servers, narrow_core):
     assert "mtu 1300" in lab.in1.run("ip", "route", "get", lab.out1.address)
 
 
+@pytest.mark.rows("U13", "I10a1", "TT3", "FR5")
 def test_too_big_for_the_gateways_own_link(lab, natd, servers):
     """U13: DF set and larger than wan0's MTU: an error with the MTU and the inside header quoted."""
     lab.gw.batch("link set wan0 mtu 1280")

@@ -94,6 +94,7 @@ def nothing_passes(lab):
 
 
 @pytest.mark.parametrize("forwarding", [0, 1], ids=["forwarding-was-off", "forwarding-was-on"])
+@pytest.mark.rows("NO8", "TT8")
 def test_killed_it_fails_closed_and_restarts(home, datapath, forwarding):
     home.gw.sysctl("net.ipv4.ip_forward", forwarding)
     found = snapshot.take(home.gw)

@@ -44,6 +44,7 @@ def refused(host, server):
     return None
 
 
+@pytest.mark.rows("C11a", "C11b", "C11d", "I8")
 def test_a_full_port_range_refuses_the_newcomer_only(start):
     lab, natd, server, stack = start(ports__ranges="40000-40007", lab="yes", ports__rest="0s")
     held = fill(lab, server, stack, 8)
@@ -66,6 +67,7 @@ def test_the_full_range_of_one_protocol_leaves_the_others_alone(start):
     assert traffic.ping(lab.in2, lab.out1.address, count=1) == 1
 
 
+@pytest.mark.rows("C4")
 def test_one_host_cannot_take_more_than_its_share(start):
     lab, _, server, stack = start(limits__mappings_per_host="5")
     held = fill(lab, server, stack, 5)
@@ -83,12 +85,14 @@ def test_idle_mappings_expire(start):
     wait_until(lambda: natd.mappings() == [], "three mappings to expire", timeout=6)
 
 
+@pytest.mark.rows("U5")
 def test_timers_below_the_rfc_need_the_word_lab(start):
     lab, natd, _, _ = start()
     with pytest.raises(gateway.Refused, match="RFC 4787"):
         natd.ctl("set", "udp.timeout=1s")
 
 
+@pytest.mark.rows("U2", "C2")
 def test_a_pool_is_paired(start):
     """U2: with several external addresses, one inside host keeps to one of them, whatever the protocol."""
     lab, _, server, stack = start(pool__address=topology.POOL[0])

@@ -51,6 +51,7 @@ def test_presets_are_what_they_promise(lab, natd, check, preset):
 
 @pytest.mark.parametrize("mapping, filtering", itertools.product(BEHAVIORS, BEHAVIORS),
                          ids=lambda behavior: SHORT[behavior])
+@pytest.mark.rows("U8", "T3", "T3a")
 def test_coturn_and_natcheck_find_what_was_set(lab, natd, stun_server, check, mapping, filtering):
     """Section 7: nine combinations, by an RFC 5780 tester that knows nothing of natd, and by natcheck."""
     natd.set(udp__mapping=mapping, udp__filtering=filtering, tcp__mapping=mapping, tcp__filtering=filtering)
@@ -61,6 +62,7 @@ def test_coturn_and_natcheck_find_what_was_set(lab, natd, stun_server, check, ma
         assert {what: report[protocol][what] for what in expected} == expected, protocol
 
 
+@pytest.mark.rows("U11")
 def test_several_hosts_on_one_port_do_not_disturb_each_other(lab, natd, check):
     """KM1, KM2: together, staggered, leaving and returning; and hairpins between every pair meanwhile."""
     found = natcheck.several([lab.in1, lab.in2, lab.in3], check)
@@ -75,6 +77,7 @@ def test_coturn_finds_hairpinning(lab, natd, stun_server):
     assert stun.discover(lab.in2, stun_server, "hairpin") == {"hairpin": True}
 
 
+@pytest.mark.rows("U8", "U8a")
 def test_filtering_applies_to_the_next_packet(lab, natd, servers):
     """U8, U8a: one socket, one mapping, the filter switched under it."""
     with traffic.udp_socket(lab.in1, 4800) as sock, traffic.udp_socket(lab.out1) as other_port, traffic.udp_socket(
@@ -103,6 +106,7 @@ def test_mapping_applies_to_the_next_session(lab, natd, servers):
         assert traffic.ask(sock, servers[1].endpoint)[0] == second
 
 
+@pytest.mark.rows("T3b")
 def test_protocols_are_set_apart(lab, natd, servers):
     """T3b: symmetric UDP beside endpoint-independent TCP."""
     natd.set(udp__mapping="address-and-port-dependent", tcp__mapping="endpoint-independent")

@@ -26,6 +26,7 @@ def probes(source, ports):
         yield ip / TCP(sport=999, dport=tcp_port, flags=flags, seq=1000)
 
 
+@pytest.mark.rows("T4a", "T11", "NO2")
 def test_unsolicited_packets_are_dropped_in_silence(lab, natd, mapped):
     """T4a, T11, NO2: to a live mapping from a stranger, and to ports without a mapping: nothing comes back."""
     everything = [*probes(lab.out2.address, mapped), *probes(lab.out2.address, (40123, 40123))]
@@ -40,6 +41,7 @@ def test_unsolicited_packets_are_dropped_in_silence(lab, natd, mapped):
         assert [str(packet) for packet in inside.stop()] == []
 
 
+@pytest.mark.rows("T10", "NO3")
 def test_a_stream_of_resets_from_elsewhere_harms_nothing(lab, natd, servers):
     """T10, NO3: strangers' RST, FIN and ICMP errors about a live connection leave it alone."""
     with traffic.Stream(lab.in1, servers[0].endpoint, port=4601) as stream:
@@ -52,6 +54,7 @@ def test_a_stream_of_resets_from_elsewhere_harms_nothing(lab, natd, servers):
         stream.echo(b"still here" * 1000)
 
 
+@pytest.mark.rows("NO6")
 def test_internal_addresses_cannot_be_reached_from_outside(lab, natd):
     """NO6: packets routed to 10.0.0.1 through the external interface go nowhere."""
     with capture.Capture(lab, lab.in1, "eth0", "icmp or udp") as inside:
@@ -67,6 +70,7 @@ def test_internal_addresses_cannot_be_reached_from_outside(lab, natd):
         assert [str(packet) for packet in strangers] == []
 
 
+@pytest.mark.rows("NO6")
 def test_a_forged_source_from_inside_does_not_leave(lab, natd):
     """NO6: an inside host cannot send as somebody outside, nor as an address natd does not serve."""
     with capture.Capture(lab, lab.gw, "wan0", "udp") as wan:

@@ -9,12 +9,14 @@
 namespace nat::test {
 namespace {
 
-// CK1: the example of RFC 1624 section 4, which the older formula gets wrong (it says 0xffff).
+// The example of RFC 1624 section 4, which the older formula gets wrong (it says 0xffff).
+// Rows: CK1
 TEST(Checksum, UpdatesToZeroAsRfc1624Shows) {
   EXPECT_EQ(ChecksumDelta().change16(0x5555, 0x3285).apply(0xdd2f), 0x0000);
 }
 
-// CK1: a million words changed at random, against the sum of everything.
+// A million words changed at random, against the sum of everything.
+// Rows: CK1
 TEST(Checksum, AgreesWithTheSumOfEverything) {
   SeededRandom random(7);
   Octets packet(64);
@@ -46,7 +48,8 @@ TEST(Checksum, ChangingNothingChangesNothing) {
   }
 }
 
-// CK8: the field holds a plain sum that grows with the words it covers.
+// The field holds a plain sum that grows with the words it covers.
+// Rows: CK8
 TEST(Checksum, PartialSumFollowsThePseudoHeader) {
   Octets pseudo{10, 0, 0, 1, 192, 0, 2, 31, 0, 17, 0, 28};
   const std::uint16_t before = plain_sum(pseudo.data(), pseudo.size());

@@ -164,6 +164,7 @@ constexpr Floor kFloors[] = {
     {"ports.rest", "120s", "119s", "RFC 6888 REQ-8"},
 };
 
+// Rows: U5 T5a U5b I2a
 TEST(ConfigValidate, NothingBelowAnRfcOutsideOfALaboratory) {
   for (const Floor& floor : kFloors) {
     const std::string key = floor.key;
@@ -182,6 +183,7 @@ TEST(ConfigValidate, TheFloorOfTheMessageIsTheRule) {
             "set 'lab = yes' if this is a laboratory\n");
 }
 
+// Rows: X2
 TEST(ConfigValidate, OpeningMayBeShortWithoutALaboratory) { EXPECT_EQ(problems_of("tcp.opening = 10s"), ""); }
 
 TEST(ConfigValidate, TheGatewayKeepsItsPortsAndNothingElse) {
@@ -192,6 +194,7 @@ TEST(ConfigValidate, TheGatewayKeepsItsPortsAndNothingElse) {
   EXPECT_TRUE(settings->policy.ports.reserved.test(61001));
 }
 
+// Rows: R4
 TEST(ConfigValidate, TheGatewaysPortsAreReservedByDefault) {
   const auto settings = settings_of("");
   ASSERT_TRUE(settings);

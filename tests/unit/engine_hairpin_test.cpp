@@ -13,7 +13,8 @@ constexpr auto kOut1 = "192.0.2.31:7000";
 constexpr auto kExternal1 = "203.0.113.11:4321";
 constexpr auto kExternal2 = "203.0.113.11:5000";
 
-// U9, U9a: the sender's mapping is made when it is not there yet.
+// The sender's mapping is made when it is not there yet.
+// Rows: U9 U9a F5.6
 TEST(EngineHairpin, MakesTheSendersMapping) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn2, kOut1));
@@ -24,7 +25,8 @@ TEST(EngineHairpin, MakesTheSendersMapping) {
   EXPECT_EQ(gateway.sessions().size(), 3U);  // in2 with out1, and one for each half of the way
 }
 
-// T8: a whole TCP connection.
+// A whole TCP connection.
+// Rows: T8
 TEST(EngineHairpin, Tcp) {
   Policy policy = plain_policy();
   policy.tcp.filtering = Behavior::address_and_port_dependent;

@@ -15,7 +15,8 @@ constexpr auto kExternal = "203.0.113.11:4321";
 
 // --- Queries.
 
-// I1a: one identifier whatever the destination.
+// One identifier whatever the destination.
+// Rows: I1a
 TEST(EngineIcmp, OneIdentifierForAllDestinations) {
   TestGateway gateway;
   const Outcome first = gateway.from_inside(echo("10.0.0.1", "192.0.2.31", 7007));
@@ -24,7 +25,8 @@ TEST(EngineIcmp, OneIdentifierForAllDestinations) {
   EXPECT_EQ(gateway.mappings().size(), 1U);
 }
 
-// I2: sixty seconds; I6: an error in between neither refreshes nor ends it.
+// Sixty seconds; an error in between neither refreshes nor ends it.
+// Rows: I2 I6 X11
 TEST(EngineIcmp, QueriesLiveAMinute) {
   TestGateway gateway;
   const Octets out = gateway.from_inside(echo("10.0.0.1", "192.0.2.31", 7007)).packet;
@@ -74,7 +76,7 @@ TEST(EngineIcmp, TheGatewaysPingsDoNotClash) {
   EXPECT_EQ(reply.packet, echo_reply("192.0.2.31", "203.0.113.11", 7007).build());
 }
 
-// I10b, I10c, I11.
+// Rows: I10b I10c I11
 TEST(EngineIcmp, OtherMessagesAreDropped) {
   TestGateway gateway;
   for (const std::uint8_t type : Octets{4, 5, 9, 10, 13, 14, 15, 16, 17, 18, 40}) {
@@ -88,8 +90,9 @@ TEST(EngineIcmp, OtherMessagesAreDropped) {
 
 // --- Errors from outside.
 
-// I4a-c, U12a: every kind, from the remote and from a router never contacted; nothing but addresses and ports
+// Every kind, from the remote and from a router never contacted; nothing but addresses and ports
 // changes.
+// Rows: I4a U12a T9
 TEST(EngineIcmp, ErrorsFromOutside) {
   struct Kind {
     std::uint8_t type, code;
@@ -110,7 +113,7 @@ TEST(EngineIcmp, ErrorsFromOutside) {
   }
 }
 
-// I4, I3, I3a, I3b, I3c.
+// Rows: I3 I3a I3c I4
 TEST(EngineIcmp, ErrorsThatAreNotBelieved) {
   TestGateway gateway;
   const Octets outside = gateway.from_inside(udp(kIn1, kOut1).payload("data")).packet;
@@ -130,7 +133,8 @@ TEST(EngineIcmp, ErrorsThatAreNotBelieved) {
             Reason::icmp_bad_checksum);
 }
 
-// U12, T10, NO3: no error ends or prolongs anything.
+// No error ends or prolongs anything.
+// Rows: U12 I6 NO3
 TEST(EngineIcmp, ErrorsTouchNoTimer) {
   TestGateway gateway;
   const Octets outside = gateway.from_inside(udp(kIn1, kOut1)).packet;
@@ -146,7 +150,8 @@ TEST(EngineIcmp, ErrorsTouchNoTimer) {
 
 // --- Errors from inside.
 
-// I5a-c: the host itself, and a router behind the gateway.
+// The host itself, and a router behind the gateway.
+// Rows: I5 I5a
 TEST(EngineIcmp, ErrorsFromInside) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn1, kOut1));
@@ -162,7 +167,8 @@ TEST(EngineIcmp, ErrorsFromInside) {
             Reason::icmp_no_session);
 }
 
-// TT4: errors that the gateway's kernel makes about packets already translated.
+// Errors that the gateway's kernel makes about packets already translated.
+// Rows: TT4
 TEST(EngineIcmp, ErrorsOfTheGatewayItself) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn1, kOut1));
@@ -185,7 +191,8 @@ TEST(EngineIcmp, ErrorsAboutTheGatewaysOwnPackets) {
             Reason::gateway_traffic);
 }
 
-// I7, I7a, X12: both headers of a hairpinned error are translated.
+// Both headers of a hairpinned error are translated.
+// Rows: I7 I7a X12
 TEST(EngineIcmp, HairpinnedErrors) {
   TestGateway gateway;
   gateway.from_inside(udp("10.0.0.2:5000", kOut1));
@@ -198,7 +205,8 @@ TEST(EngineIcmp, HairpinnedErrors) {
   EXPECT_EQ(error.packet, icmp_error("203.0.113.11", "10.0.0.1", 3, 3, asked).build());
 }
 
-// NO5: whatever leaves in an error, no internal address is in it.
+// Whatever leaves in an error, no internal address is in it.
+// Rows: NO5
 TEST(EngineIcmp, NoInternalAddressLeaks) {
   TestGateway gateway;
   gateway.from_inside(tcp(kIn1, kOut1, kSyn));

@@ -18,8 +18,9 @@ Endpoint host(std::uint32_t number, std::uint16_t port = 4321) {
   return {Address((10U << 24) + number), port};
 }
 
-// C11a-d, I8: the whole range of one address in use; the next one is refused with an ICMP 3/1 that quotes its
+// The whole range of one address in use; the next one is refused with an ICMP 3/1 that quotes its
 // packet, and all others go on.
+// Rows: C11a C11b C11d I8 I10d NO8 C13
 TEST(EngineLimits, EveryPortInUse) {
   Policy policy = plain_policy();
   policy.ports.ranges = {{1024, 65535}};
@@ -58,7 +59,8 @@ TEST(EngineLimits, EveryPortInUse) {
   EXPECT_TRUE(gateway.from_inside(tcp("10.9.9.9:4000", kOut1, kSyn)).forwarded());
 }
 
-// X4: the paired address is full; the host is refused although another address has room.
+// The paired address is full; the host is refused although another address has room.
+// Rows: X4
 TEST(EngineLimits, APairedAddressInUse) {
   Policy policy = plain_policy();
   policy.external_addresses = {address("203.0.113.11"), address("203.0.113.12")};
@@ -72,7 +74,8 @@ TEST(EngineLimits, APairedAddressInUse) {
   EXPECT_EQ(gateway.from_inside(udp(host(1, 4000), endpoint(kOut1))).reason, Reason::ports_exhausted);
 }
 
-// U2, C2: one external address for everything a host does.
+// One external address for everything a host does.
+// Rows: U2 C2
 TEST(EngineLimits, PairedPooling) {
   Policy policy = plain_policy();
   policy.external_addresses.clear();
@@ -104,7 +107,8 @@ TEST(EngineLimits, PairedPooling) {
   }
 }
 
-// C4, C5: each limit refuses with its own name and stops nobody else.
+// Each limit refuses with its own name and stops nobody else.
+// Rows: C4 C5
 TEST(EngineLimits, EachHasItsName) {
   struct Case {
     Reason reason;
@@ -146,7 +150,8 @@ TEST(EngineLimits, Hosts) {
   EXPECT_TRUE(gateway.from_inside(udp(host(1, 5000), endpoint(kOut1))).forwarded());
 }
 
-// C5: sessions of one mapping; strangers may take half of them.
+// Sessions of one mapping; strangers may take half of them.
+// Rows: C5
 TEST(EngineLimits, SessionsOfAMapping) {
   Policy policy = plain_policy();
   policy.limits.sessions_per_mapping = 10;
@@ -212,7 +217,8 @@ TEST(EngineLimits, TheWholeTableFullOfMemories) {
   EXPECT_EQ(gateway.from_inside(udp(host(2), {Address(192, 0, 2, 13), 7})).reason, Reason::session_limit);
 }
 
-// C4c: new mappings a second.
+// New mappings a second.
+// Rows: C4c
 TEST(EngineLimits, CreationRate) {
   Policy policy = plain_policy();
   policy.limits.mapping_rate_per_host = 10;
@@ -231,7 +237,8 @@ TEST(EngineLimits, CreationRate) {
   EXPECT_GT(gateway.count(Reason::creation_rate), 0U);
 }
 
-// C8: a freed UDP port rests two minutes before another host gets it; its owner may come back.
+// A freed UDP port rests two minutes before another host gets it; its owner may come back.
+// Rows: C8
 TEST(EngineLimits, PortsRest) {
   TestGateway gateway;
   gateway.from_inside(udp(host(1), endpoint(kOut1)));
@@ -245,7 +252,8 @@ TEST(EngineLimits, PortsRest) {
   EXPECT_EQ(source_of(gateway.from_inside(udp(host(3), endpoint(kOut1))).packet).port, 4321);
 }
 
-// U11, NO4: the class of a mapping is the same under full load.
+// The class of a mapping is the same under full load.
+// Rows: U11 NO4
 TEST(EngineLimits, NoClassChangesUnderLoad) {
   Policy policy = plain_policy();
   policy.ports.ranges = {{2000, 2099}};
@@ -261,8 +269,9 @@ TEST(EngineLimits, NoClassChangesUnderLoad) {
   EXPECT_EQ(gateway.from_inside(udp(host(101), endpoint(kOut1))).reason, Reason::ports_exhausted);
 }
 
-// I10e: nothing is said about errors, strange sources and later fragments; I10f: and not too much about the
+// Nothing is said about errors, strange sources and later fragments, and not too much about the
 // rest.
+// Rows: I10e I10f
 TEST(EngineLimits, RepliesAreFewAndProper) {
   Policy policy = plain_policy();
   policy.external_addresses.clear();

@@ -16,7 +16,8 @@ PortForward forward(Protocol protocol, const char* external, const char* interna
   return {protocol, endpoint(external), endpoint(internal), name};
 }
 
-// U8a: the filter of the new mode applies to the next inbound packet; mappings keep their endpoints.
+// The filter of the new mode applies to the next inbound packet; mappings keep their endpoints.
+// Rows: U8a
 TEST(EnginePolicy, FilteringChangesAtOnce) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn1, kOut1));

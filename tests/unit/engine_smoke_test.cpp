@@ -35,7 +35,8 @@ TEST(EngineSmoke, TcpHandshake) {
   EXPECT_EQ(gateway.sessions()[0].state, SessionState::established);
 }
 
-// I1: two hosts with the same identifier.
+// Two hosts with the same identifier.
+// Rows: I1 I10a3
 TEST(EngineSmoke, PingsOfTwoHostsDoNotMix) {
   TestGateway gateway;
   const Outcome first = gateway.from_inside(echo("10.0.0.1", "192.0.2.31", 7007).payload("a"));

@@ -26,21 +26,24 @@ void expect_lifetime(TestGateway& gateway, seconds lifetime) {
   EXPECT_TRUE(gateway.mappings().empty());
 }
 
-// T5: opening.
+// Opening.
+// Rows: T5 X2
 TEST(EngineTcp, HalfOpenLivesFourMinutes) {
   TestGateway gateway;
   gateway.from_inside(tcp(kIn1, kOut1, kSyn));
   expect_lifetime(gateway, seconds(240));
 }
 
-// T5: established.
+// Established.
+// Rows: T5
 TEST(EngineTcp, EstablishedLivesTwoHoursAndFourMinutes) {
   TestGateway gateway;
   shake_hands(gateway);
   expect_lifetime(gateway, seconds(7440));
 }
 
-// T5: both sides have said goodbye.
+// Both sides have said goodbye.
+// Rows: T5 X2
 TEST(EngineTcp, ClosingLivesFourMinutes) {
   TestGateway gateway;
   shake_hands(gateway);
@@ -52,7 +55,8 @@ TEST(EngineTcp, ClosingLivesFourMinutes) {
   expect_lifetime(gateway, seconds(40));
 }
 
-// T2: half-closed connections go on.
+// Half-closed connections go on.
+// Rows: T2 X1-fin
 TEST(EngineTcp, HalfClosedStaysEstablished) {
   TestGateway gateway;
   shake_hands(gateway);
@@ -62,7 +66,8 @@ TEST(EngineTcp, HalfClosedStaysEstablished) {
   expect_lifetime(gateway, seconds(7440));
 }
 
-// X2r: a reset keeps the session four minutes, and data brings it back.
+// A reset keeps the session four minutes, and data brings it back.
+// Rows: X2r X1-trans
 TEST(EngineTcp, AfterAReset) {
   TestGateway gateway;
   shake_hands(gateway);
@@ -77,7 +82,8 @@ TEST(EngineTcp, AfterAReset) {
   expect_lifetime(revived, seconds(7440));
 }
 
-// T13, NO3: a reset that cannot belong to the session is forwarded and believed by nobody.
+// A reset that cannot belong to the session is forwarded and believed by nobody.
+// Rows: T13 NO3 X2r
 TEST(EngineTcp, AForgedResetChangesNothing) {
   TestGateway gateway;
   shake_hands(gateway);
@@ -85,7 +91,8 @@ TEST(EngineTcp, AForgedResetChangesNothing) {
   expect_lifetime(gateway, seconds(7440));
 }
 
-// T4a, NO2: silence for unsolicited SYNs, mapped port or not.
+// Silence for unsolicited SYNs, mapped port or not.
+// Rows: T4a NO2
 TEST(EngineTcp, UnsolicitedSynsMeetSilence) {
   TestGateway gateway;
   Outcome outcome = gateway.from_outside(tcp(kOut1, "203.0.113.11:80", kSyn));
@@ -97,7 +104,8 @@ TEST(EngineTcp, UnsolicitedSynsMeetSilence) {
   EXPECT_TRUE(outcome.reply.empty());
 }
 
-// T11: segments that belong to nothing.
+// Segments that belong to nothing.
+// Rows: T11 X1-closed
 TEST(EngineTcp, StraySegments) {
   TestGateway gateway;
   for (const std::uint8_t flags :
@@ -110,7 +118,8 @@ TEST(EngineTcp, StraySegments) {
   EXPECT_EQ(gateway.mappings().size(), 1U);
 }
 
-// T2a: simultaneous open, every packet passes.
+// Simultaneous open, every packet passes.
+// Rows: T2a
 TEST(EngineTcp, SimultaneousOpen) {
   TestGateway gateway;
   EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kSyn)).forwarded());
@@ -133,7 +142,8 @@ TEST(EngineTcp, ARefusedFirstTryDoesNotHurt) {
   EXPECT_EQ(gateway.sessions()[0].state, SessionState::established);
 }
 
-// T1, T3, T3b: behaviours as for UDP, and chosen apart from it.
+// Behaviours as for UDP, and chosen apart from it.
+// Rows: T1 T3 T3b F5.4
 TEST(EngineTcp, Behaviours) {
   Policy policy = plain_policy();
   policy.udp.filtering = Behavior::address_and_port_dependent;
@@ -146,7 +156,8 @@ TEST(EngineTcp, Behaviours) {
   EXPECT_EQ(gateway.from_outside(udp("192.0.2.31:81", kExternal)).reason, Reason::filtered_by_port);
 }
 
-// T3: while its former session is remembered, the remote may connect again.
+// While its former session is remembered, the remote may connect again.
+// Rows: T3
 TEST(EngineTcp, ARememberedRemoteMayConnect) {
   Policy policy = plain_policy();
   policy.tcp.filtering = Behavior::address_and_port_dependent;
@@ -160,7 +171,8 @@ TEST(EngineTcp, ARememberedRemoteMayConnect) {
   EXPECT_EQ(gateway.from_outside(tcp("192.0.2.32:81", kExternal, kSyn)).reason, Reason::filtered_by_port);
 }
 
-// X7.1: the host refuses every stranger with a reset; the mapping dies on time.
+// The host refuses every stranger with a reset; the mapping dies on time.
+// Rows: X7.1
 TEST(EngineTcp, ResetsKeepNothingAlive) {
   Policy policy = plain_policy();
   policy.tcp.filtering = Behavior::endpoint_independent;
@@ -184,6 +196,7 @@ TEST(EngineTcp, ResetsKeepNothingAlive) {
 }
 
 // T7, D-13: TCP ports do not rest.
+// Rows: C8
 TEST(EngineTcp, PortsAreFreeAtOnce) {
   TestGateway gateway;
   gateway.from_inside(tcp(kIn1, kOut1, kSyn));
@@ -204,7 +217,8 @@ TEST(EngineTcp, ThePortsNextOwnerGetsItsOwnPackets) {
             endpoint("10.0.0.2:4321"));
 }
 
-// X2: a shorter time-out takes effect with the next packet.
+// A shorter time-out takes effect with the next packet.
+// Rows: T5a
 TEST(EngineTcp, TimeoutsMayBeShortenedLive) {
   TestGateway gateway;
   shake_hands(gateway);

@@ -28,7 +28,8 @@ std::set<Endpoint> externals_towards(TestGateway& gateway, std::initializer_list
   return seen;
 }
 
-// U1: the three mapping behaviours.
+// The three mapping behaviours.
+// Rows: U1
 TEST(EngineUdp, MappingBehaviours) {
   using B = Behavior;
   const auto count = [](B mapping) {
@@ -40,7 +41,8 @@ TEST(EngineUdp, MappingBehaviours) {
   EXPECT_EQ(count(B::address_and_port_dependent), 3U);
 }
 
-// U8: the three filtering behaviours, for each mapping behaviour.
+// The three filtering behaviours, for each mapping behaviour.
+// Rows: U8
 TEST(EngineUdp, FilteringBehaviours) {
   using B = Behavior;
   for (const B mapping : {B::endpoint_independent, B::address_dependent, B::address_and_port_dependent}) {
@@ -61,7 +63,8 @@ TEST(EngineUdp, FilteringBehaviours) {
   }
 }
 
-// U3: two hosts on one port; the first keeps it, and replies do not mix.
+// Two hosts on one port; the first keeps it, and replies do not mix.
+// Rows: U3 X3
 TEST(EngineUdp, NoOverloading) {
   TestGateway gateway;
   const Outcome first = gateway.from_inside(udp(kIn1, kOut1));
@@ -73,7 +76,8 @@ TEST(EngineUdp, NoOverloading) {
   EXPECT_EQ(destination_of(gateway.from_outside(udp(kOut1, kExternal)).packet), endpoint(kIn1));
 }
 
-// U3a: each class of ports stays within itself.
+// Each class of ports stays within itself.
+// Rows: U3a
 TEST(EngineUdp, PortClasses) {
   TestGateway gateway;
   for (std::uint8_t host = 1; host <= 50; ++host) {
@@ -86,7 +90,8 @@ TEST(EngineUdp, PortClasses) {
   }
 }
 
-// U3a: source port 0 neither crashes nor gets port 0.
+// Source port 0 neither crashes nor gets port 0.
+// Rows: U3a
 TEST(EngineUdp, SourcePortZero) {
   TestGateway gateway;
   const Outcome out = gateway.from_inside(udp("10.0.0.1:0", kOut1));
@@ -96,7 +101,7 @@ TEST(EngineUdp, SourcePortZero) {
             endpoint("10.0.0.1:0"));
 }
 
-// U4.
+// Rows: U4
 TEST(EngineUdp, ParityWhenAskedFor) {
   Policy policy = plain_policy();
   policy.ports.preserve_parity = true;
@@ -108,7 +113,8 @@ TEST(EngineUdp, ParityWhenAskedFor) {
   }
 }
 
-// R6, L6: each new mapping gets the port after the last one that was given, taken ones and the end left out.
+// Each new mapping gets the port after the last one that was given, taken ones and the end left out.
+// Rows: R6
 TEST(EngineUdp, SequentialPorts) {
   Policy policy = with(Behavior::address_and_port_dependent, Behavior::address_and_port_dependent);
   policy.ports.allocation = Allocation::sequential;
@@ -125,7 +131,8 @@ TEST(EngineUdp, SequentialPorts) {
   EXPECT_EQ(gateway.from_inside(udp(kIn1, "192.0.2.31:4")).reason, Reason::ports_exhausted);
 }
 
-// U5, U5c: alive a second before the end, gone a second after.
+// Alive a second before the end, gone a second after.
+// Rows: U5 U5c
 TEST(EngineUdp, IdleTimeout) {
   for (const bool swept : {false, true}) {
     TestGateway gateway;
@@ -140,7 +147,8 @@ TEST(EngineUdp, IdleTimeout) {
   }
 }
 
-// U6: any outbound packet keeps the mapping, for the other remotes too.
+// Any outbound packet keeps the mapping, for the other remotes too.
+// Rows: U6
 TEST(EngineUdp, OutboundTrafficToAnyRemoteKeepsTheMapping) {
   TestGateway gateway(with(Behavior::endpoint_independent, Behavior::endpoint_independent));
   for (int i = 0; i < 9; ++i) {
@@ -152,6 +160,7 @@ TEST(EngineUdp, OutboundTrafficToAnyRemoteKeepsTheMapping) {
 }
 
 // U6a, D-4: inbound packets keep it only where that is switched on.
+// Rows: U6a
 TEST(EngineUdp, InboundRefreshIsAnOption) {
   for (const bool on : {false, true}) {
     Policy policy = plain_policy();
@@ -166,7 +175,8 @@ TEST(EngineUdp, InboundRefreshIsAnOption) {
   }
 }
 
-// X7: packets that the filter refuses refresh nothing; D-4: nor do strangers that it lets in.
+// Packets that the filter refuses refresh nothing, nor (D-4) do strangers that it lets in.
+// Rows: X7
 TEST(EngineUdp, StrangersKeepNothingAlive) {
   for (const Behavior filtering : {Behavior::endpoint_independent, Behavior::address_dependent}) {
     Policy policy = with(Behavior::endpoint_independent, filtering);
@@ -182,7 +192,8 @@ TEST(EngineUdp, StrangersKeepNothingAlive) {
   }
 }
 
-// X7.1: an ICMP error about an unwanted packet keeps nothing alive either.
+// An ICMP error about an unwanted packet keeps nothing alive either.
+// Rows: X7.1
 TEST(EngineUdp, RefusalsByTheHostKeepNothingAlive) {
   TestGateway gateway(with(Behavior::endpoint_independent, Behavior::endpoint_independent));
   gateway.from_inside(udp(kIn1, kOut1));
@@ -235,7 +246,8 @@ TEST(EngineUdp, SessionConflict) {
   EXPECT_EQ(gateway.from_outside(udp(endpoint(kOut2), first)).reason, Reason::session_conflict);
 }
 
-// X5, X6: UDP and TCP have nothing to do with one another.
+// UDP and TCP have nothing to do with one another.
+// Rows: X5 X6
 TEST(EngineUdp, ProtocolsAreApart) {
   TestGateway gateway;
   gateway.from_inside(tcp(kIn1, kOut1, kSyn));
@@ -243,7 +255,8 @@ TEST(EngineUdp, ProtocolsAreApart) {
   EXPECT_EQ(source_of(gateway.from_inside(udp(kIn1, kOut1)).packet), endpoint(kExternal));
 }
 
-// ID1, ID2, ID3: packets that may be fragmented get identifications of natd's own.
+// Packets that may be fragmented get identifications of natd's own.
+// Rows: ID1 ID2 X10
 TEST(EngineUdp, IdentificationsDoNotRepeat) {
   TestGateway gateway;
   std::set<std::uint16_t> seen;
@@ -258,7 +271,8 @@ TEST(EngineUdp, IdentificationsDoNotRepeat) {
   EXPECT_EQ(identification_of(gateway.from_inside(udp(kIn1, kOut1).identification(77)).packet), 77);
 }
 
-// TT2: the time to live is not the engine's business.
+// The time to live is not the engine's business.
+// Rows: TT1 TT2
 TEST(EngineUdp, TimeToLiveIsLeftAlone) {
   TestGateway gateway;
   EXPECT_EQ(gateway.from_inside(udp(kIn1, kOut1).ttl(1)).packet[8], 1);
@@ -272,7 +286,7 @@ TEST(EngineUdp, PacketsThatAreNotOurs) {
   EXPECT_EQ(outcome.packet, passing);
 }
 
-// NO6.
+// Rows: NO6
 TEST(EngineUdp, ForgedSources) {
   TestGateway gateway;
   EXPECT_EQ(gateway.from_inside(udp(kExternal, kOut1)).reason, Reason::spoofed_source);
@@ -284,7 +298,7 @@ TEST(EngineUdp, ForgedSources) {
   EXPECT_TRUE(gateway.mappings().empty());
 }
 
-// NO9, I10b3.
+// Rows: NO9 I10b3
 TEST(EngineUdp, WhatIsNotTranslatedIsDroppedAndCounted) {
   TestGateway gateway;
   for (const std::uint8_t protocol : {std::uint8_t{47}, std::uint8_t{50}, std::uint8_t{132}}) {
@@ -298,7 +312,8 @@ TEST(EngineUdp, WhatIsNotTranslatedIsDroppedAndCounted) {
   EXPECT_EQ(gateway.observer.refusals[3].source, endpoint(kIn1));
 }
 
-// U7: the side is decided by where the packet came from, never by its address.
+// The side is decided by where the packet came from, never by its address.
+// Rows: U7
 TEST(EngineUdp, OverlappingAddresses) {
   Policy policy = plain_policy();
   policy.external_addresses = {address("192.168.1.77")};

@@ -37,7 +37,8 @@ std::vector<Octets> send(TestGateway& gateway, Realm in, const std::vector<Octet
   return through;
 }
 
-// U14, FR1, FR2: all six orders of three fragments, both directions.
+// All six orders of three fragments, both directions.
+// Rows: U14 FR1
 TEST(Fragments, EveryOrderBothWays) {
   std::vector<std::size_t> order{0, 1, 2};
   std::uint16_t identification = 100;
@@ -67,7 +68,8 @@ TEST(Fragments, EveryOrderBothWays) {
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
-// FR2, ID3: two hosts use the same identification towards one destination at once.
+// Two hosts use the same identification towards one destination at once.
+// Rows: FR2 ID3
 TEST(Fragments, EqualIdentificationsOfTwoHostsDoNotMix) {
   TestGateway gateway;
   const auto first = cut(udp("10.0.0.1:4000", kOut1).payload(data(3000)).identification(7), 1480);
@@ -85,7 +87,8 @@ TEST(Fragments, EqualIdentificationsOfTwoHostsDoNotMix) {
   EXPECT_TRUE(checksums_valid(*two));
 }
 
-// FR3: the first fragment decides, the rest inherit.
+// The first fragment decides, the rest inherit.
+// Rows: FR3
 TEST(Fragments, TheRestOfARefusedDatagramIsRefused) {
   TestGateway gateway;
   const auto pieces = cut(udp(kOut1, kExternal).payload(data(3000)), 1480);
@@ -112,7 +115,7 @@ TEST(Fragments, Hairpinned) {
   EXPECT_TRUE(checksums_valid(*whole));
 }
 
-// FR6.
+// Rows: FR6
 TEST(Fragments, WithoutUdpChecksum) {
   TestGateway gateway;
   const auto whole =
@@ -122,7 +125,8 @@ TEST(Fragments, WithoutUdpChecksum) {
   EXPECT_EQ(payload_of(*whole), data(3000));
 }
 
-// FR7: queries pass, errors in fragments are dropped and counted.
+// Queries pass, errors in fragments are dropped and counted.
+// Rows: FR7
 TEST(Fragments, OfIcmp) {
   TestGateway gateway;
   const auto whole = join(
@@ -135,7 +139,8 @@ TEST(Fragments, OfIcmp) {
   EXPECT_EQ(gateway.from_outside(error[1]).reason, Reason::fragment_of_refused);
 }
 
-// FR4: overlaps and fragments that begin inside a header.
+// Overlaps and fragments that begin inside a header.
+// Rows: FR4
 TEST(Fragments, OverlapsAreRefused) {
   TestGateway gateway;
   const auto pieces = cut(udp(kIn1, kOut1).payload(data(3000)), 1480);
@@ -147,6 +152,7 @@ TEST(Fragments, OverlapsAreRefused) {
   EXPECT_TRUE(gateway.from_inside(pieces[2]).forwarded());
 }
 
+// Rows: FR4
 TEST(Fragments, InsideATcpHeaderAreRefused) {
   TestGateway gateway;
   const auto pieces = cut(tcp(kIn1, kOut1, kSyn).payload(data(100)), 8);
@@ -156,7 +162,8 @@ TEST(Fragments, InsideATcpHeaderAreRefused) {
   EXPECT_EQ(gateway.from_inside(pieces[3]).reason, Reason::fragment_held);
 }
 
-// FR1: at least two seconds for the first fragment, then everything is given up.
+// At least two seconds for the first fragment, then everything is given up.
+// Rows: FR1
 TEST(Fragments, WaitTwoSecondsForTheFirst) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn1, kOut1));
@@ -198,7 +205,8 @@ TEST(Fragments, ExpiringIsDoneInSteps) {
   EXPECT_EQ(gateway.engine.gauges().datagrams, 0U);
 }
 
-// U14a, FR4: a hundred thousand orphans of many sources; memory stays bounded and others are not disturbed.
+// A hundred thousand orphans of many sources; memory stays bounded and others are not disturbed.
+// Rows: U14a FR4
 TEST(Fragments, AFloodDisturbsNobody) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn1, kOut1));
@@ -225,6 +233,7 @@ TEST(Fragments, AFloodDisturbsNobody) {
 }
 
 // One source floods: what another one has waiting stays.
+// Rows: U14a
 TEST(Fragments, AFloodOfOneSourcePushesOutItsOwn) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn1, kOut1));
@@ -242,6 +251,7 @@ TEST(Fragments, AFloodOfOneSourcePushesOutItsOwn) {
 }
 
 // ... and so do its octets.
+// Rows: FR4
 TEST(Fragments, OneSourceHasAQuarterOfTheOctets) {
   Policy policy = plain_policy();
   policy.limits.fragment_bytes = 400000;

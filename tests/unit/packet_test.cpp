@@ -99,7 +99,7 @@ TEST(Packet, OptionsAreWalkedNotBelieved) {
   EXPECT_EQ(with({0, 148, 99, 99}), std::nullopt);        // behind the end
 }
 
-// I10b3.
+// Rows: I10b3
 TEST(Packet, SourceRoutesAreSeen) {
   for (const std::uint8_t kind : {std::uint8_t{131}, std::uint8_t{137}}) {
     Octets packet = udp("10.0.0.1:1", "192.0.2.1:2").ip_options({1, kind, 7, 4, 192, 0, 2, 9}).build();
@@ -110,6 +110,7 @@ TEST(Packet, SourceRoutesAreSeen) {
 }
 
 // FR4, RFC 1858: the first fragment must hold the whole transport header.
+// Rows: FR4
 TEST(Packet, TinyFirstFragments) {
   for (std::size_t size : {8U, 16U}) {
     const auto pieces = cut(tcp("10.0.0.1:1", "192.0.2.1:2", kSyn).payload("0123456789abcdef").build(), size);
@@ -167,7 +168,7 @@ TEST(Quote, HoldsTheEndpointsOfTheQuotedPacket) {
   EXPECT_EQ(quote.transport_length, 8U);
 }
 
-// I3b.
+// Rows: I3b
 TEST(Quote, HonoursItsOwnHeaderLength) {
   const Octets about = udp("10.0.0.1:4321", "192.0.2.31:53").ip_options({1, 1, 1, 1, 1, 1, 1, 0}).build();
   Quote quote;
@@ -194,7 +195,7 @@ TEST(Quote, TooShortOrStrangeIsRefused) {
             Reason::icmp_quote_malformed);
 }
 
-// I3a.
+// Rows: I3a
 TEST(Quote, ItsHeaderChecksumMustBeRight) {
   Octets about = kUdp;
   about[10] ^= 1;
@@ -203,7 +204,7 @@ TEST(Quote, ItsHeaderChecksumMustBeRight) {
             Reason::icmp_quote_bad_checksum);
 }
 
-// I3c.
+// Rows: I3c
 TEST(Quote, ItsTransportChecksumIsNotJudged) {
   Octets about = kUdp;
   about[26] ^= 1;

@@ -135,6 +135,7 @@ TEST(Settle, HairpinGetsItsSourceBackAndTheMarkOfItsExternalAddress) {
   }
 }
 
+// Rows: CK3
 TEST(Settle, HairpinLeavesAMissingUdpChecksumMissing) {
   auto octets = packet(Protocol::udp, kFirst, kOtherInside);
   store16(&octets[20 + udp::kChecksum], 0);
@@ -159,6 +160,7 @@ TEST(Settle, HairpinNeverMakesAUdpChecksumLookMissing) {
   EXPECT_TRUE(transport_right(external));
 }
 
+// Rows: CK6
 TEST(Settle, HairpinTouchesNoPayloadOfALaterFragment) {
   auto octets = packet(Protocol::udp, kFirst, kOtherInside);
   store16(&octets[ip::kFragment], 185);

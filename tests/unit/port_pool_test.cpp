@@ -21,7 +21,8 @@ PortPool pool_of(std::vector<PortRange> ranges, const PortSet& reserved = {}) {
   return pool;
 }
 
-// R4: the whole range, minus what the gateway itself uses, and never port 0.
+// The whole range, minus what the gateway itself uses, and never port 0.
+// Rows: R4
 TEST(PortPool, GivesAwayItsRangesAndNothingElse) {
   PortSet reserved;
   reserved.set(2005);
@@ -36,7 +37,8 @@ TEST(PortPool, GivesAwayItsRangesAndNothingElse) {
   EXPECT_EQ(pool.used(), 13U);
 }
 
-// R5: terminates and finds it when one port is left of them all.
+// Terminates and finds it when one port is left of them all.
+// Rows: R5
 TEST(PortPool, FindsTheLastPort) {
   PortPool pool = pool_of({{1, 65535}});
   SeededRandom random(2);
@@ -49,8 +51,9 @@ TEST(PortPool, FindsTheLastPort) {
   EXPECT_EQ(pool.pick(random, 1, 65535, std::nullopt), std::nullopt);
 }
 
-// R1: every free port is equally likely. Chi-square over 64 classes; 63 degrees of freedom, 110 is
+// Every free port is equally likely. Chi-square over 64 classes; 63 degrees of freedom, 110 is
 // beyond 99.97 %.
+// Rows: R1 X9 C15
 TEST(PortPool, ChoosesWithoutAPattern) {
   SeededRandom random(3);
   constexpr int kDraws = 64000;
@@ -68,6 +71,7 @@ TEST(PortPool, ChoosesWithoutAPattern) {
 }
 
 // ... also when the free ones lie far apart.
+// Rows: R1
 TEST(PortPool, IsFairBetweenLonelyPorts) {
   PortPool pool = pool_of({{10, 10}, {11, 11}, {40000, 40000}, {65535, 65535}});
   SeededRandom random(4);
@@ -80,7 +84,8 @@ TEST(PortPool, IsFairBetweenLonelyPorts) {
   for (const auto& [port, count] : hits) EXPECT_NEAR(count, 10000, 400) << port;
 }
 
-// U4, R3: parity where there is a free port of that parity, any port where not.
+// Parity where there is a free port of that parity, any port where not.
+// Rows: U4 R3
 TEST(PortPool, KeepsParityWhileItCan) {
   PortPool pool = pool_of({{1024, 1123}});
   SeededRandom random(5);
@@ -96,7 +101,8 @@ TEST(PortPool, ParityStaysInTheClassAskedFor) {
   EXPECT_EQ(pool.pick(random, 1, 1023, 1), std::nullopt);
 }
 
-// C8: a freed port rests; only its last owner gets it back before.
+// A freed port rests; only its last owner gets it back before.
+// Rows: C8
 TEST(PortPool, PortsRestAfterUse) {
   PortPool pool = pool_of({{2000, 2099}});
   ASSERT_TRUE(pool.take(2000, kOne));
@@ -126,7 +132,8 @@ TEST(PortPool, TheOwnerComesBackToItsPort) {
   EXPECT_TRUE(pool.take(2000, kOther));
 }
 
-// C8x: at most a quarter rests, or the pool would starve itself.
+// At most a quarter rests, or the pool would starve itself.
+// Rows: C8x
 TEST(PortPool, AtMostAQuarterRests) {
   PortPool pool = pool_of({{2000, 2039}});
   for (std::uint16_t port = 2000; port < 2020; ++port) {

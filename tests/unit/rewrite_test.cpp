@@ -29,7 +29,8 @@ Octets with_destination(Octets packet, Endpoint destination) {
   return packet;
 }
 
-// CK2, NO1, NO7: the rewritten packet is the one that would have been made with the other endpoint.
+// The rewritten packet is the one that would have been made with the other endpoint.
+// Rows: CK2 NO1 NO7
 TEST(Rewrite, OnlyAddressesPortsAndChecksums) {
   const Octets data{10, 0, 0, 1, 0x10, 0xe1, 203, 0, 113, 11};  // looks like our endpoints
   EXPECT_EQ(with_source(udp(kInternal, kRemote).payload(data), kExternal),
@@ -43,6 +44,7 @@ TEST(Rewrite, OnlyAddressesPortsAndChecksums) {
             tcp(kExternal, kRemote, kAck).ip_options({1, 1, 1, 0}).payload(data).build());
 }
 
+// Rows: CK2
 TEST(Rewrite, AnEchoChangesItsIdentifier) {
   EXPECT_EQ(with_source(echo("10.0.0.1", "192.0.2.31", 4321).payload("abc"), kExternal),
             echo("203.0.113.11", "192.0.2.31", 50000).payload("abc").build());
@@ -50,13 +52,15 @@ TEST(Rewrite, AnEchoChangesItsIdentifier) {
             echo_reply("192.0.2.31", "10.0.0.1", 4321).payload("abc").build());
 }
 
-// CK3: no checksum stays no checksum.
+// No checksum stays no checksum.
+// Rows: CK3
 TEST(Rewrite, AbsentUdpChecksumStaysAbsent) {
   EXPECT_EQ(with_source(udp(kInternal, kRemote).payload("abc").no_checksum(), kExternal),
             udp(kExternal, kRemote).payload("abc").no_checksum().build());
 }
 
-// CK3: a UDP sum that comes out as zero is sent as all ones; a TCP sum is not.
+// A UDP sum that comes out as zero is sent as all ones; a TCP sum is not.
+// Rows: CK3
 TEST(Rewrite, ZeroSums) {
   const auto last_word_for_zero = [](Octets packet) {
     // The word that makes the checksum 0: the checksum itself, put into the data.
@@ -75,7 +79,8 @@ TEST(Rewrite, ZeroSums) {
   EXPECT_TRUE(checksums_valid(tcp_out));
 }
 
-// CK4: what came broken leaves just as broken.
+// What came broken leaves just as broken.
+// Rows: CK4
 TEST(Rewrite, RepairsNothing) {
   SeededRandom random(5);
   for (int i = 0; i < 2000; ++i) {
@@ -91,7 +96,8 @@ TEST(Rewrite, RepairsNothing) {
   EXPECT_FALSE(ip_checksum_valid(with_source(packet, kExternal)));
 }
 
-// CK6: a later fragment has an address and nothing else.
+// A later fragment has an address and nothing else.
+// Rows: CK6
 TEST(Rewrite, LaterFragmentsKeepEveryOctetOfData) {
   const Octets data(100, 0x5a);
   const auto before = cut(udp(kInternal, kRemote).payload(data), 48);
@@ -101,6 +107,7 @@ TEST(Rewrite, LaterFragmentsKeepEveryOctetOfData) {
   EXPECT_TRUE(std::equal(before[1].begin() + 20, before[1].end(), after.begin() + 20));
 }
 
+// Rows: CK6
 TEST(Rewrite, FragmentsTogetherHaveARightChecksum) {
   auto pieces = cut(tcp(kInternal, kRemote, kAck).payload(Octets(200, 0x33)), 64);
   for (Octets& piece : pieces) piece = with_source(piece, kExternal);
@@ -109,7 +116,8 @@ TEST(Rewrite, FragmentsTogetherHaveARightChecksum) {
   EXPECT_TRUE(checksums_valid(*whole));
 }
 
-// CK8: addresses are in the partial sum, ports are not yet.
+// Addresses are in the partial sum, ports are not yet.
+// Rows: CK8
 TEST(Rewrite, PartialChecksums) {
   const auto partial = [](Octets packet) {
     const std::size_t field = packet[9] == 17 ? 26 : 36;
@@ -143,7 +151,8 @@ Octets with_quote_source(Octets error, Endpoint source) {
   return error;
 }
 
-// CK5: the quoted checksum follows where it is quoted, and the ICMP checksum follows everything.
+// The quoted checksum follows where it is quoted, and the ICMP checksum follows everything.
+// Rows: CK5
 TEST(RewriteQuote, OfEveryLength) {
   const Octets out_udp = udp(kExternal, kRemote).payload("0123456789");
   const Octets in_udp = udp(kInternal, kRemote).payload("0123456789");
@@ -172,6 +181,7 @@ TEST(RewriteQuote, OfAnEcho) {
 }
 
 // CK3 inside quotes.
+// Rows: CK3 CK5
 TEST(RewriteQuote, AbsentUdpChecksumStaysAbsent) {
   const Octets out = udp(kExternal, kRemote).no_checksum();
   const Octets in = udp(kInternal, kRemote).no_checksum();
@@ -179,7 +189,8 @@ TEST(RewriteQuote, AbsentUdpChecksumStaysAbsent) {
             icmp_error("192.0.2.1", "203.0.113.11", 3, 3, in).build());
 }
 
-// I3d: the extension and the length octet stay as they are.
+// The extension and the length octet stay as they are.
+// Rows: I3d
 TEST(RewriteQuote, BeforeAnExtension) {
   const auto extended = [](Octets about) {
     about.resize(128);

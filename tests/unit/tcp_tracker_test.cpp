@@ -37,6 +37,7 @@ class Tracker {
 
 PacketBuilder sent(std::uint8_t flags) { return Tracker::sent(flags); }
 
+// Rows: X1-c-init
 TEST(TcpTracker, HandshakeFromInside) {
   Tracker tracker;
   EXPECT_EQ(tracker.inside(sent(kSyn)), TcpTimer::opening);
@@ -48,6 +49,7 @@ TEST(TcpTracker, HandshakeFromInside) {
   EXPECT_EQ(tracker.outside(sent(kAck)), TcpTimer::established);
 }
 
+// Rows: X1-s-init
 TEST(TcpTracker, HandshakeFromOutside) {
   Tracker tracker;
   EXPECT_EQ(tracker.outside(sent(kSyn)), TcpTimer::opening);
@@ -57,7 +59,8 @@ TEST(TcpTracker, HandshakeFromOutside) {
   EXPECT_EQ(tracker.outside(sent(kAck)), TcpTimer::established);
 }
 
-// T2a: both SYNs cross, then both SYN-ACKs.
+// Both SYNs cross, then both SYN-ACKs.
+// Rows: T2a X1-c-init
 TEST(TcpTracker, SimultaneousOpen) {
   Tracker tracker;
   EXPECT_EQ(tracker.inside(sent(kSyn)), TcpTimer::opening);
@@ -69,6 +72,7 @@ TEST(TcpTracker, SimultaneousOpen) {
   EXPECT_EQ(tracker.state(), State::established);
 }
 
+// Rows: X1-c-init
 TEST(TcpTracker, RepeatedSynRearmsOnlyFromInside) {
   Tracker tracker;
   tracker.inside(sent(kSyn));
@@ -78,6 +82,7 @@ TEST(TcpTracker, RepeatedSynRearmsOnlyFromInside) {
 
 // A refused connection: the reset is forwarded and changes nothing, so that a peer that tries again finds the
 // session (RST survival, L7).
+// Rows: X1-c-init
 TEST(TcpTracker, ResetDuringOpeningChangesNothing) {
   Tracker tracker;
   tracker.inside(sent(kSyn));
@@ -88,6 +93,7 @@ TEST(TcpTracker, ResetDuringOpeningChangesNothing) {
   EXPECT_EQ(tracker.state(), State::internal_init);
 }
 
+// Rows: X1-fin X1-both-fin
 TEST(TcpTracker, HalfClosedStaysOpenUntilBothSidesAreDone) {
   Tracker tracker;
   tracker.open();
@@ -103,6 +109,7 @@ TEST(TcpTracker, HalfClosedStaysOpenUntilBothSidesAreDone) {
   EXPECT_EQ(tracker.state(), State::both_fin);
 }
 
+// Rows: X1-fin
 TEST(TcpTracker, TheOtherSideMayCloseFirst) {
   Tracker tracker;
   tracker.open();
@@ -112,6 +119,7 @@ TEST(TcpTracker, TheOtherSideMayCloseFirst) {
   EXPECT_EQ(tracker.state(), State::both_fin);
 }
 
+// Rows: X1-both-fin
 TEST(TcpTracker, AFreshSynReopensWhatIsOver) {
   Tracker closed;
   closed.open();
@@ -127,8 +135,9 @@ TEST(TcpTracker, AFreshSynReopensWhatIsOver) {
   EXPECT_EQ(reset.state(), State::external_init);
 }
 
-// X2r: a reset that can belong to the session moves it to the short timer; anything but a reset moves it
+// A reset that can belong to the session moves it to the short timer; anything but a reset moves it
 // back.
+// Rows: X2r X1-established X1-trans
 TEST(TcpTracker, PlausibleReset) {
   Tracker tracker;
   tracker.open();
@@ -140,7 +149,8 @@ TEST(TcpTracker, PlausibleReset) {
   EXPECT_EQ(tracker.state(), State::established);
 }
 
-// T13: the receiver has said 1000 + 8192 = 9192 is the first number it does not take.
+// The receiver has said 1000 + 8192 = 9192 is the first number it does not take.
+// Rows: T13 X2r
 TEST(TcpTracker, ResetsOutsideTheWindowAreNotBelieved) {
   for (const std::uint32_t sequence : {9193U, 0x7fff0000U, 0x80000000U, 9192U - 65536U}) {
     Tracker tracker;
@@ -155,6 +165,7 @@ TEST(TcpTracker, ResetsOutsideTheWindowAreNotBelieved) {
   }
 }
 
+// Rows: T13
 TEST(TcpTracker, WindowsScaleWhenBothSidesOfferIt) {
   const Octets scale_seven{1, 3, 3, 7};
   const Octets scale_zero{1, 3, 3, 0};
@@ -190,6 +201,7 @@ TEST(TcpTracker, OldAcknowledgementsDoNotMoveTheEdgeBack) {
   EXPECT_EQ(tracker.outside(sent(kRst).sequence(50000)), TcpTimer::reset);
 }
 
+// Rows: T13
 TEST(TcpTracker, SequenceNumbersWrap) {
   Tracker tracker;
   tracker.inside(sent(kSyn));

@@ -143,6 +143,7 @@ TEST(TunRouting, TheSafetyNetLetsNothingCrossButByNatd) {
   EXPECT_NE(net.find("iifname { \"wan0\", \"natd-ext\" } oifname \"lan0\" drop"), std::string::npos);
 }
 
+// Rows: TT6
 TEST(TunFrame, OneOfTwoHopsIsGivenBack) {
   // 10.0.0.1 > 192.0.2.31, TTL 63, with the right checksum.
   std::array<std::uint8_t, 20> packet{0x45, 0, 0,  20, 0, 1, 0x40, 0, 63, 17,
@@ -161,6 +162,7 @@ TEST(TunFrame, TheLargestTimeToLiveStays) {
   EXPECT_EQ(packet, before);
 }
 
+// Rows: CK8
 TEST(TunFrame, AHeaderSaysWhetherTheChecksumIsFinished) {
   std::array<std::uint8_t, kFrameHeader + 20> octets{};
   EXPECT_EQ(Frame{octets}.checksum(), ChecksumState::complete);

@@ -5,6 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from . import watch
 from .waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,14 +35,16 @@ class Natd:
     """natd on one gateway host.
 
     `settings` maps configuration keys to values (--set), `config` is the text of a configuration file.
-    Without `start=False` it runs, and is ready, when the constructor returns.
+    Without `start=False` it runs, and is ready, when the constructor returns. With `watched=False` nobody minds
+    internal addresses on the external side, as is right where natd is told to let them out.
     """
 
-    def __init__(self, lab, host, datapath="auto", settings=None, config=None, start=True):
+    def __init__(self, lab, host, datapath="auto", settings=None, config=None, start=True, watched=True):
         self.lab = lab
         self.host = host
         self.datapath = datapath
         self.settings = dict(settings or {})
+        self.watched = watched
         self.control = lab.path / f"{host}.sock"
         self.config = None
         if config is not None:
@@ -56,7 +59,7 @@ class Natd:
 
     def __exit__(self, *_):
         if self.process is not None:
-            self.process.end()
+            self.stop()
 
     def argv(self):
         argv = [binary("natd"), "--internal", "lan0", "--external", "wan0", "--control", self.control,
@@ -70,11 +73,15 @@ class Natd:
     def start(self, ready=r"^natd: ready"):
         """Starts it and waits until it says that it is ready."""
         self.process = self.lab.start(self.host, *self.argv(), ready=ready, name="natd", timeout=20)
+        if self.watched:
+            watch.begin(self.lab, self.host, self.datapath)
         return self
 
     def stop(self, timeout=10.0):
         """SIGTERM; returns the exit code."""
-        return self.process.end(timeout)
+        code = self.process.end(timeout)
+        watch.end(self.host)
+        return code
 
     def kill(self):
         """kill -9: what it had set up stays behind."""

@@ -19,7 +19,7 @@ import signal
 import socket
 import threading
 
-from . import namespaces
+from . import namespaces, watch
 from .namespaces import Namespace
 from .processes import Process
 
@@ -109,6 +109,8 @@ class Lab:
         held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
         before = signal.pthread_sigmask(signal.SIG_BLOCK, held)  # an impatient second Ctrl-C waits
         try:
+            with contextlib.suppress(Exception):
+                watch.end_all(self)
             for process in reversed(self._processes):
                 with contextlib.suppress(Exception):
                     process.end()

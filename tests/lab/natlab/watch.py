@@ -1,0 +1,47 @@
+"""Watches the external side of every gateway for internal addresses, whatever a test looks at.
+
+A watch begins when natd is ready and ends when natd ends well, or with the lab: while natd is dead it still answers
+for what passes. conftest.py switches watching on; `found` and `watched` tell what a whole run has seen.
+"""
+
+import ipaddress
+import re
+
+from . import capture
+
+on = False
+watched = {}  # how many gateways, by datapath
+found = []  # "who: packet" for every packet with an internal address
+
+_EVERYTHING_INSIDE = ipaddress.ip_network("10.0.0.0/8")
+_open = {}  # by gateway host
+
+
+def _inside(host):
+    """The networks that must not be seen: all of 10/8, or where wan0 has such an address, those of lan0."""
+    if ipaddress.ip_address(host.address) not in _EVERYTHING_INSIDE:
+        return [str(_EVERYTHING_INSIDE)]
+    shown = host.run("ip", "-4", "-o", "address", "show", "dev", "lan0")
+    return [str(ipaddress.ip_interface(text).network) for text in re.findall(r"inet ([\d./]+)", shown)]
+
+
+def begin(lab, host, datapath):
+    """Watches what `host` sends on wan0, unless that is being done already."""
+    if not on or host in _open:
+        return
+    inside = _inside(host)
+    expression = " or ".join(["arp", "icmp", *(f"net {network}" for network in inside)])
+    _open[host] = (capture.Capture(lab, host, "wan0", expression, direction="out"), inside)
+    watched[datapath] = watched.get(datapath, 0) + 1
+
+
+def end(host):
+    """Ends the watch and keeps what it found."""
+    if host in _open:
+        capturing, inside = _open.pop(host)
+        found.extend(f"{host}: {packet}" for packet in capture.leaks(capturing.stop(), inside))
+
+
+def end_all(lab):
+    for host in lab.hosts.values():
+        end(host)
