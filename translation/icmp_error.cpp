@@ -44,6 +44,7 @@ std::span<const std::uint8_t> make_icmp_error(std::vector<std::uint8_t>& buffer,
 }
 
 bool RateLimit::allow(std::uint32_t rate, std::uint32_t burst, TimePoint now) {
+  if (rate == 0) return false;
   const std::int64_t depth = std::int64_t{burst} * 1000;
   if (tokens_ < 0) {
     tokens_ = depth;

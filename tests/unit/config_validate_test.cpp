@@ -28,6 +28,16 @@ TEST(ConfigValidate, TwoInterfacesAreEnough) {
   EXPECT_EQ(settings->policy.timeouts.udp, Duration(300s));
 }
 
+// Without a word about it: one mapping for all remotes, in every protocol.
+// Rows: F5.1
+TEST(ConfigValidate, MappingsAreEndpointIndependentByDefault) {
+  const auto settings = settings_of("");
+  ASSERT_TRUE(settings);
+  for (const Protocol protocol : kProtocols) {
+    EXPECT_EQ(settings->policy.of(protocol).mapping, Behavior::endpoint_independent);
+  }
+}
+
 TEST(ConfigValidate, MissingInterfacesAreNamed) {
   const auto settings = settings_of("", Interfaces::required);
   ASSERT_FALSE(settings);

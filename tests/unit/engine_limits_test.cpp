@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/checksums.h"
+#include "tests/support/fragments.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/test_gateway.h"
 #include "translation/net/wire.h"
@@ -293,6 +294,48 @@ TEST(EngineLimits, RepliesAreFewAndProper) {
   EXPECT_EQ(gateway.engine.counters().icmp_errors_suppressed, 9950U);
   gateway.advance(seconds(1));
   EXPECT_FALSE(gateway.from_inside(udp(host(1), endpoint(kOut1))).reply.empty());
+}
+
+// A rate of none is none, the first ones included.
+// Rows: I9
+TEST(EngineLimits, RepliesMayBeSwitchedOff) {
+  Policy policy = plain_policy();
+  policy.external_addresses.clear();
+  policy.limits.icmp_rate = 0;
+  TestGateway gateway(policy);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(gateway.from_inside(udp(host(1), endpoint(kOut1))).reply.empty());
+    gateway.advance(seconds(1));
+  }
+  EXPECT_EQ(gateway.engine.counters().icmp_errors_made, 0U);
+}
+
+// No room for any of these; only the ordinary one is told so.
+// Rows: I10e
+TEST(EngineLimits, WhatMustNotBeAnswered) {
+  Policy policy = plain_policy();
+  policy.external_addresses.clear();
+  TestGateway gateway(policy);
+  const auto answered = [&](const Octets& packet) { return !gateway.from_inside(packet).reply.empty(); };
+  const Octets ordinary = udp(host(1), endpoint(kOut1)).payload(Octets(3000));
+  EXPECT_TRUE(answered(ordinary));
+  EXPECT_TRUE(answered(cut(ordinary, 1480)[0]));
+  EXPECT_FALSE(answered(cut(ordinary, 1480)[1]));
+  for (const char* source : {"0.0.0.0:1", "255.255.255.255:1", "127.0.0.1:1", "224.0.0.1:1"}) {
+    EXPECT_FALSE(answered(udp(source, kOut1))) << source;
+  }
+  for (const char* destination : {"255.255.255.255:1", "224.0.0.5:1"}) {
+    EXPECT_FALSE(answered(udp("10.0.0.1:1", destination))) << destination;
+  }
+  for (const std::uint8_t type : {std::uint8_t{3}, std::uint8_t{11}, std::uint8_t{12}}) {
+    EXPECT_FALSE(answered(icmp_error("10.0.0.1", "192.0.2.31", type, 0, udp("192.0.2.31:1", "10.0.0.1:2"))));
+  }
+  Octets broken = ordinary;
+  broken[3] = 0xff;  // longer than it is
+  EXPECT_FALSE(answered(broken));
+  Octets stump = udp(host(1), endpoint(kOut1));
+  stump.resize(15);
+  EXPECT_FALSE(answered(stump));
 }
 
 // Expiry in bounded steps, whatever has piled up.

@@ -34,6 +34,17 @@ TEST(EnginePolicy, FilteringChangesAtOnce) {
   EXPECT_TRUE(gateway.from_outside(udp(kOut1, kExternal)).forwarded());
 }
 
+// Rows: T3a
+TEST(EnginePolicy, TheFilterOfTcpChangesAtOnce) {
+  TestGateway gateway;
+  gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+  EXPECT_EQ(gateway.from_outside(tcp(kOut2, kExternal, kSyn)).reason, Reason::filtered_by_address);
+  gateway.change([](Policy& policy) { policy.tcp.filtering = Behavior::endpoint_independent; });
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut2, kExternal, kSyn)).forwarded());
+  gateway.change([](Policy& policy) { policy.tcp.filtering = Behavior::address_and_port_dependent; });
+  EXPECT_EQ(gateway.from_outside(tcp("192.0.2.31:7001", kExternal, kSyn)).reason, Reason::filtered_by_port);
+}
+
 // The mapping behaviour applies to the next new session; open ones stay where they are.
 TEST(EnginePolicy, MappingChangesWithTheNextSession) {
   TestGateway gateway;

@@ -239,5 +239,106 @@ TEST(EngineTcp, SessionsTellTheirBytes) {
   EXPECT_EQ(sessions[0].initiator, Realm::internal);
 }
 
+// Two hosts on one port to one server: two external ports, whatever else is free.
+// Rows: T7 X3
+TEST(EngineTcp, NoOverloading) {
+  TestGateway gateway;
+  const Endpoint first = source_of(gateway.from_inside(tcp(kIn1, kOut1, kSyn)).packet);
+  const Endpoint second = source_of(gateway.from_inside(tcp("10.0.0.2:4321", kOut2, kSyn)).packet);
+  EXPECT_EQ(first, endpoint(kExternal));
+  EXPECT_NE(second, first);
+  EXPECT_EQ(destination_of(gateway.from_outside(tcp(endpoint(kOut2), second, kSyn | kAck)).packet),
+            endpoint("10.0.0.2:4321"));
+  EXPECT_EQ(destination_of(gateway.from_outside(tcp(kOut1, kExternal, kSyn | kAck)).packet), endpoint(kIn1));
+}
+
+// Every error there is, while the connection opens and when it is open: it passes, and the connection lives
+// as long as it would have lived. Rows: T10 U12 NO3
+TEST(EngineTcp, ErrorsEndNothing) {
+  for (const bool open : {false, true}) {
+    TestGateway gateway;
+    const Octets syn = gateway.from_inside(tcp(kIn1, kOut1, kSyn)).packet;
+    if (open) {
+      gateway.from_outside(tcp(kOut1, kExternal, kSyn | kAck));
+      gateway.from_inside(tcp(kIn1, kOut1, kAck));
+    }
+    for (std::uint8_t code = 0; code < 16; ++code) {
+      EXPECT_TRUE(gateway.from_outside(icmp_error("192.0.2.31", "203.0.113.11", 3, code, syn)).forwarded());
+    }
+    for (const std::uint8_t type : {std::uint8_t{11}, std::uint8_t{12}}) {
+      EXPECT_TRUE(gateway.from_outside(icmp_error("192.0.2.1", "203.0.113.11", type, 0, syn)).forwarded());
+    }
+    EXPECT_EQ(gateway.sessions()[0].state, open ? SessionState::established : SessionState::internal_init);
+    expect_lifetime(gateway, open ? seconds(7440) : seconds(240));
+  }
+}
+
+// Data with the SYN, repeated segments, a keep-alive of one old octet, a window of zero and its probe, a FIN
+// with data, and data after the other side's FIN: everything passes as it is. Rows: T2 NO7
+TEST(EngineTcp, EveryLegalSegmentPasses) {
+  TestGateway gateway;
+  const auto out = [](std::uint8_t flags, std::uint32_t sequence) {
+    return [=](const char* source) { return tcp(source, kOut1, flags).sequence(sequence).acknowledge(5001); };
+  };
+  const auto in = [](std::uint8_t flags, std::uint32_t sequence) {
+    return [=](const char* target) { return tcp(kOut1, target, flags).sequence(sequence).acknowledge(1005); };
+  };
+  const auto leaves = [&](const auto& segment, const char* data = "", std::uint16_t window = 8192) {
+    EXPECT_EQ(gateway.from_inside(segment(kIn1).payload(data).window(window)).packet,
+              segment(kExternal).payload(data).window(window).build());
+  };
+  const auto arrives = [&](const auto& segment, const char* data = "", std::uint16_t window = 8192) {
+    EXPECT_EQ(gateway.from_outside(segment(kExternal).payload(data).window(window)).packet,
+              segment(kIn1).payload(data).window(window).build());
+  };
+  leaves(out(kSyn, 1000), "fast");
+  leaves(out(kSyn, 1000), "fast");
+  arrives(in(kSyn | kAck, 5000));
+  arrives(in(kSyn | kAck, 5000));
+  leaves(out(kAck, 1005));
+  arrives(in(kAck | kPush, 5001), "hello");
+  leaves(out(kAck, 1005), "", 0);
+  arrives(in(kAck, 5006), "w");
+  leaves(out(kAck, 1005), "", 0);
+  leaves(out(kAck, 1004), "k");
+  arrives(in(kAck, 5001), "hello");
+  leaves(out(kFin | kAck | kPush, 1005), "bye");
+  arrives(in(kAck, 5006), "more");
+  leaves(out(kAck, 1009));
+  leaves(out(kFin | kAck, 1008));
+  arrives(in(kFin | kAck, 5010));
+  arrives(in(kFin | kAck, 5010));
+  leaves(out(kAck, 1009));
+}
+
+// The same from a connection that the outside begins.
+// Rows: T2
+TEST(EngineTcp, AConnectionFromOutsideClosesFromOutside) {
+  Policy policy = plain_policy();
+  policy.tcp.filtering = Behavior::endpoint_independent;
+  TestGateway gateway(policy);
+  gateway.from_inside(tcp(kIn1, kOut2, kSyn));
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kSyn)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kSyn | kAck)).forwarded());
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kAck)).forwarded());
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kFin | kAck)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kAck).payload("the rest")).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kFin | kAck)).forwarded());
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kAck)).forwarded());
+}
+
+// A port that is used again at once: the SYN finds the session of the connection before, and opens it anew.
+// Rows: T2 X1-both-fin
+TEST(EngineTcp, ASynOnAClosingSessionOpensItAgain) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  gateway.from_inside(tcp(kIn1, kOut1, kFin | kAck));
+  gateway.from_outside(tcp(kOut1, kExternal, kFin | kAck));
+  gateway.pass(seconds(100));
+  shake_hands(gateway);
+  EXPECT_EQ(gateway.sessions()[0].state, SessionState::established);
+  expect_lifetime(gateway, seconds(7440));
+}
+
 }  // namespace
 }  // namespace nat::test

@@ -166,7 +166,7 @@ TEST(RewriteQuote, OfEveryLength) {
         with_quote_source(icmp_error("192.0.2.31", "203.0.113.11", 3, 3, out_tcp, 20 + transport), kInternal),
         icmp_error("192.0.2.31", "203.0.113.11", 3, 3, in_tcp, 20 + transport).build());
   }
-  // Half of the TCP checksum is quoted: it is left alone.
+  // Half of the TCP checksum is quoted, seventeen octets: it is left alone.
   Octets wanted(in_tcp.begin(), in_tcp.begin() + 37);
   wanted[36] = out_tcp[36];
   EXPECT_EQ(with_quote_source(icmp_error("192.0.2.31", "203.0.113.11", 3, 3, out_tcp, 37), kInternal),

@@ -13,6 +13,7 @@ void refuse(Counters& counters, Reason reason, std::uint64_t packets) {
   counters.reasons[static_cast<std::size_t>(reason)][0].packets += packets;
 }
 
+// Rows: C11c
 TEST(ShortageWatch, SpeaksOnceAtTheBeginningAndThenEveryMinuteWithTheSum) {
   ShortageWatch watch;
   Counters counters;

@@ -182,6 +182,148 @@ TEST(TcpTracker, WindowsScaleWhenBothSidesOfferIt) {
   EXPECT_EQ(one_sided.outside(sent(kRst).sequence(1000 + (8192 << 7) - 1)), TcpTimer::keep);
 }
 
+// The whole table: where each state goes with each segment from each side, and the timer that starts. Both
+// FINs or a reset behind it, a bare SYN begins anew.
+struct Arc {
+  Direction from;
+  std::uint8_t flags;
+  State after;
+  TcpTimer timer;
+};
+
+void expect_arcs(State before, void (*prepare)(Tracker&), std::initializer_list<Arc> arcs) {
+  for (const Arc& arc : arcs) {
+    Tracker tracker;
+    prepare(tracker);
+    ASSERT_EQ(tracker.state(), before);
+    const TcpTimer timer =
+        arc.from == Direction::outbound ? tracker.inside(sent(arc.flags)) : tracker.outside(sent(arc.flags));
+    EXPECT_EQ(tracker.state(), arc.after) << to_string(before) << " and flags " << int{arc.flags};
+    EXPECT_EQ(timer, arc.timer) << to_string(before) << " and flags " << int{arc.flags};
+  }
+}
+
+constexpr auto kC = Direction::outbound;
+constexpr auto kS = Direction::inbound;
+constexpr std::uint8_t kSynAck = kSyn | kAck, kFinAck = kFin | kAck, kRstAck = kRst | kAck;
+
+// Rows: X1 X1-closed
+TEST(TcpTracker, ArcsOfClosed) {
+  expect_arcs(State::closed, [](Tracker&) {},
+              {{kC, kSyn, State::internal_init, TcpTimer::opening},
+               {kS, kSyn, State::external_init, TcpTimer::opening},
+               {kC, kSynAck, State::closed, TcpTimer::keep},
+               {kS, kSynAck, State::closed, TcpTimer::keep},
+               {kC, kAck, State::closed, TcpTimer::keep},
+               {kS, kAck, State::closed, TcpTimer::keep},
+               {kC, kFinAck, State::closed, TcpTimer::keep},
+               {kS, kRst, State::closed, TcpTimer::keep}});
+}
+
+// Rows: X1 X1-c-init
+TEST(TcpTracker, ArcsOfOpeningFromInside) {
+  expect_arcs(State::internal_init, [](Tracker& tracker) { tracker.inside(sent(kSyn)); },
+              {{kS, kSyn, State::established, TcpTimer::opening},
+               {kS, kSynAck, State::established, TcpTimer::opening},
+               {kC, kSyn, State::internal_init, TcpTimer::opening},
+               {kC, kAck, State::internal_init, TcpTimer::keep},
+               {kS, kAck, State::internal_init, TcpTimer::keep},
+               {kC, kFinAck, State::internal_init, TcpTimer::keep},
+               {kS, kFinAck, State::internal_init, TcpTimer::keep},
+               {kC, kRst, State::internal_init, TcpTimer::keep},
+               {kS, kRstAck, State::internal_init, TcpTimer::keep}});
+}
+
+// Rows: X1 X1-s-init
+TEST(TcpTracker, ArcsOfOpeningFromOutside) {
+  expect_arcs(State::external_init, [](Tracker& tracker) { tracker.outside(sent(kSyn)); },
+              {{kC, kSyn, State::established, TcpTimer::opening},
+               {kC, kSynAck, State::established, TcpTimer::opening},
+               {kS, kSyn, State::external_init, TcpTimer::keep},
+               {kC, kAck, State::external_init, TcpTimer::keep},
+               {kS, kAck, State::external_init, TcpTimer::keep},
+               {kS, kFinAck, State::external_init, TcpTimer::keep},
+               {kC, kRst, State::external_init, TcpTimer::keep},
+               {kS, kRst, State::external_init, TcpTimer::keep}});
+}
+
+// Rows: X1 X1-established
+TEST(TcpTracker, ArcsOfEstablished) {
+  expect_arcs(State::established,
+              [](Tracker& tracker) {
+                tracker.open();
+                tracker.outside(sent(kAck));
+              },
+              {{kC, kFinAck, State::internal_fin, TcpTimer::established},
+               {kS, kFinAck, State::external_fin, TcpTimer::established},
+               {kC, kRst, State::reset, TcpTimer::reset},
+               {kS, kRst, State::reset, TcpTimer::reset},
+               {kC, kAck, State::established, TcpTimer::established},
+               {kS, kAck | kPush, State::established, TcpTimer::established},
+               {kC, kSyn, State::established, TcpTimer::established},
+               {kS, kSynAck, State::established, TcpTimer::established}});
+}
+
+// Rows: X1 X1-fin
+TEST(TcpTracker, ArcsOfHalfClosed) {
+  expect_arcs(State::internal_fin,
+              [](Tracker& tracker) {
+                tracker.open();
+                tracker.inside(sent(kFinAck));
+              },
+              {{kS, kFinAck, State::both_fin, TcpTimer::closing},
+               {kC, kFinAck, State::internal_fin, TcpTimer::established},
+               {kC, kAck, State::internal_fin, TcpTimer::established},
+               {kS, kAck | kPush, State::internal_fin, TcpTimer::established},
+               {kC, kRst, State::reset, TcpTimer::reset},
+               {kS, kRst, State::reset, TcpTimer::reset}});
+  expect_arcs(State::external_fin,
+              [](Tracker& tracker) {
+                tracker.open();
+                tracker.outside(sent(kFinAck));
+              },
+              {{kC, kFinAck, State::both_fin, TcpTimer::closing},
+               {kS, kFinAck, State::external_fin, TcpTimer::established},
+               {kC, kAck | kPush, State::external_fin, TcpTimer::established},
+               {kS, kAck, State::external_fin, TcpTimer::established},
+               {kC, kRst, State::reset, TcpTimer::reset},
+               {kS, kRst, State::reset, TcpTimer::reset}});
+}
+
+// Rows: X1 X1-both-fin
+TEST(TcpTracker, ArcsOfClosing) {
+  expect_arcs(State::both_fin,
+              [](Tracker& tracker) {
+                tracker.open();
+                tracker.inside(sent(kFinAck));
+                tracker.outside(sent(kFinAck));
+              },
+              {{kC, kAck, State::both_fin, TcpTimer::keep},
+               {kS, kAck, State::both_fin, TcpTimer::keep},
+               {kC, kFinAck, State::both_fin, TcpTimer::keep},
+               {kS, kFinAck, State::both_fin, TcpTimer::keep},
+               {kC, kRst, State::both_fin, TcpTimer::keep},
+               {kS, kSynAck, State::both_fin, TcpTimer::keep},
+               {kC, kSyn, State::internal_init, TcpTimer::opening},
+               {kS, kSyn, State::external_init, TcpTimer::opening}});
+}
+
+// Rows: X1 X1-trans
+TEST(TcpTracker, ArcsOfReset) {
+  expect_arcs(State::reset,
+              [](Tracker& tracker) {
+                tracker.open();
+                tracker.outside(sent(kRst));
+              },
+              {{kC, kAck, State::established, TcpTimer::established},
+               {kS, kAck, State::established, TcpTimer::established},
+               {kC, kFinAck, State::established, TcpTimer::established},
+               {kC, kRst, State::reset, TcpTimer::keep},
+               {kS, kRst, State::reset, TcpTimer::keep},
+               {kC, kSyn, State::internal_init, TcpTimer::opening},
+               {kS, kSyn, State::external_init, TcpTimer::opening}});
+}
+
 TEST(TcpTracker, MalformedOptionsAreNotRead) {
   for (const Octets& options :
        {Octets{3, 0, 7, 0}, Octets{3, 9, 7, 0}, Octets{1, 1, 1, 3}, Octets{3, 3, 200, 0}}) {
