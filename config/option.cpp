@@ -76,6 +76,10 @@ std::optional<Complaint> read_allocation(const Option& option, std::string_view 
   return read_word(option, text, "a way to choose ports", field);
 }
 
+std::optional<Complaint> read_syn_answer(const Option& option, std::string_view text, SynAnswer& field) {
+  return read_word(option, text, "an answer to a SYN", field);
+}
+
 std::optional<Complaint> read_behavior(const Option& option, std::string_view text, Behavior& field) {
   return read_word(option, text, "a behaviour", field);
 }
@@ -180,6 +184,7 @@ std::string write_value(bool value) { return value ? "yes" : "no"; }
 std::string write_value(Duration value) { return format_duration(value); }
 std::string write_value(Behavior value) { return to_string(value); }
 std::string write_value(Allocation value) { return to_string(value); }
+std::string write_value(SynAnswer value) { return to_string(value); }
 std::string write_value(DatapathKind value) { return to_string(value); }
 std::string write_value(PortRange value) { return format_port_range(value); }
 std::string write_value(Address value) { return value.to_string(); }
@@ -239,6 +244,8 @@ std::string_view syntax(Kind kind) {
       return "endpoint-independent, address-dependent or address-and-port-dependent";
     case Kind::allocation:
       return "random or sequential";
+    case Kind::syn_answer:
+      return "none, reset or icmp";
     case Kind::port_range:
       return "a range such as 60000-60999";
     case Kind::port_ranges:
@@ -268,6 +275,8 @@ std::vector<std::string_view> choices(Kind kind) {
               to_string(Behavior::address_and_port_dependent)};
     case Kind::allocation:
       return {to_string(Allocation::random), to_string(Allocation::sequential)};
+    case Kind::syn_answer:
+      return {to_string(SynAnswer::none), to_string(SynAnswer::reset), to_string(SynAnswer::icmp)};
     case Kind::datapath:
       return {"auto", "nfqueue", "tun"};
     default:
@@ -284,6 +293,12 @@ std::string_view Option::name() const { return key.substr(section().empty() ? 0 
 
 std::string Option::format(Bound bound) const {
   return kind == Kind::duration ? format_duration(Duration(bound.value)) : std::to_string(bound.value);
+}
+
+std::string Option::breach(const Settings& settings) const {
+  const std::string value = std::string(key) + " = " + write(settings);
+  if (!has_floor()) return value + " breaks " + std::string(rule);
+  return value + " is below the " + format(floor) + " that " + std::string(rule) + " demands";
 }
 
 std::span<const Option> options() { return kOptions; }

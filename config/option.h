@@ -19,6 +19,7 @@ enum class Kind : std::uint8_t {
   duration,
   behavior,
   allocation,
+  syn_answer,
   port_range,
   port_ranges,
   addresses,
@@ -74,6 +75,12 @@ struct Option {
 
   bool has_floor() const { return floor.value > 0; }
   bool below_floor(const Settings& settings) const { return has_floor() && measure(settings) < floor.value; }
+  // Whether no RFC allows the value: below the floor, or anything but the default where there is none.
+  bool breaks_rule(const Settings& settings) const {
+    return has_floor() ? below_floor(settings) : !rule.empty() && write(settings) != default_value();
+  }
+  // "udp.timeout = 90s is below the 2min that RFC 4787 REQ-5 demands"; for a value that breaks the rule.
+  std::string breach(const Settings& settings) const;
   // "udp" and "timeout"; the section of a key above the first section is empty.
   std::string_view section() const;
   std::string_view name() const;

@@ -25,6 +25,11 @@ std::string range_of(const Option& option) {
   if (option.has_floor()) {
     text += "; " + std::string(option.rule) + " demands at least " + option.format(option.floor);
   }
+  if (option.has_floor()) return text;
+  if (!option.rule.empty()) {
+    text += std::string(text.empty() ? "Anything" : "; anything") + " but " + option.default_value() +
+            " breaks " + std::string(option.rule);
+  }
   return text;
 }
 

@@ -26,8 +26,7 @@ class Validation {
   }
 
   Result<Settings> finish() {
-    check_floors();
-    check_lab_only();
+    check_rules();
     check_interfaces();
     check_ports();
     check_port_forwards();
@@ -85,24 +84,13 @@ class Validation {
     problems_.push_back({at, std::string(*keys.begin()), std::move(message), std::move(hint)});
   }
 
-  void check_floors() {
+  void check_rules() {
     if (settings_.lab || unread_.contains("lab")) return;
     for (const Option& option : options()) {
-      if (!option.below_floor(settings_)) continue;
-      const std::string key(option.key);
-      complain({option.key},
-               key + " = " + option.write(settings_) + " is below the " + option.format(option.floor) +
-                   " that " + std::string(option.rule) + " demands",
-               "raise it, or set 'lab = yes' if this is a laboratory");
-    }
-  }
-
-  // Values that no RFC allows.
-  void check_lab_only() {
-    if (settings_.lab || unread_.contains("lab")) return;
-    if (settings_.policy.ports.allocation == Allocation::sequential) {
-      complain({"ports.allocation"}, "ports.allocation = sequential gives ports that anybody can predict",
-               "leave it random, or set 'lab = yes' if this is a laboratory");
+      if (!option.breaks_rule(settings_)) continue;
+      complain({option.key}, option.breach(settings_),
+               (option.has_floor() ? "raise it" : "leave it " + option.default_value()) +
+                   ", or set 'lab = yes' if this is a laboratory");
     }
   }
 

@@ -168,7 +168,9 @@ void Engine::Pipeline::explain_outbound(const Flow& flow, Explanation& explanati
     return;
   }
   explain_inbound(second, true, explanation);
-  if (explanation.reason == Reason::translated) explanation.reason = Reason::hairpinned;
+  if (explanation.reason != Reason::translated) return;
+  explanation.reason = Reason::hairpinned;
+  if (tables_.policy().misbehavior.hairpin_internal_source) explanation.source = flow.source;
 }
 
 void Engine::Pipeline::explain_inbound(const Flow& flow, bool hairpinned, Explanation& explanation) const {

@@ -30,6 +30,12 @@ bool is_shortage(Reason reason) {
 
 Verdict refuse(Reason reason) { return {.reason = reason}; }
 
+bool is_unwanted_syn(Reason reason, const PacketView& view) {
+  const bool unwanted = reason == Reason::unsolicited_syn || reason == Reason::filtered_by_address ||
+                        reason == Reason::filtered_by_port;
+  return unwanted && view.protocol() == Protocol::tcp && bare_syn(view.tcp_flags());
+}
+
 // One end of a quoted packet as sessions know it when it is the remote.
 Endpoint remote_of(const Quote& quote, Endpoint end) { return quote.query ? Endpoint{end.address, 0} : end; }
 
@@ -121,6 +127,8 @@ Verdict Engine::Pipeline::run_fragment(const PacketView& view, const Packet& pac
 
 Verdict Engine::Pipeline::outbound(const PacketView& view, const Packet& packet) {
   const Flow flow = flow_of(view, Realm::internal);
+  const Misbehavior& misbehavior = tables_.policy().misbehavior;
+  if (misbehavior.mapping_loss > 0) lose_mapping(flow);
   SessionTable& sessions = tables_.sessions();
   std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
   if (number == kNone || !sessions[number].answered || !sessions[number].live ||
@@ -132,6 +140,9 @@ Verdict Engine::Pipeline::outbound(const PacketView& view, const Packet& packet)
   }
   touch(number, view, Direction::outbound);
   rewrite_source(view, sessions[number].external(), packet.checksum);
+  if (misbehavior.payload_rewriting) {
+    rewrite_payload(view, flow.source, sessions[number].external(), packet.checksum);
+  }
   refresh_identification(view);
   return {.reason = Reason::translated, .out = Realm::external};
 }
@@ -187,6 +198,21 @@ void Engine::Pipeline::tidy_outbound(const Flow& flow) {
   if (mapping != kNone) tables_.tidy(mapping);
 }
 
+// As a NAT does that restarts, or that is short of memory: the packet finds nothing of what was.
+void Engine::Pipeline::lose_mapping(const Flow& flow) {
+  const Policy& policy = tables_.policy();
+  if (tables_.random().below(1000) >= policy.misbehavior.mapping_loss) return;
+  const SessionTable& sessions = tables_.sessions();
+  const std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
+  const std::uint32_t mapping =
+      number != kNone ? sessions[number].mapping
+                      : tables_.mappings().find_internal(flow.protocol, flow.source,
+                                                         policy.of(flow.protocol).mapping, flow.destination);
+  if (mapping == kNone || !tables_.mappings()[mapping].live) return;
+  if (tables_.mappings()[mapping].origin == Origin::configured) return;
+  tables_.end_mapping(mapping, RemovalCause::misbehaved);
+}
+
 std::uint32_t Engine::Pipeline::commit_outbound(Decision& decision, const Flow& flow) {
   using Kind = Decision::Kind;
   switch (decision.kind) {
@@ -229,10 +255,13 @@ Verdict Engine::Pipeline::inbound(const PacketView& view, const Packet& packet) 
     Decision decision = decide_inbound(flow, false);
     if (decision.kind == Decision::Kind::gateway) return refuse(Reason::gateway_traffic);
     number = commit_inbound(decision, flow);
-    if (number == kNone) return refuse(decision.reason);
+    if (number == kNone) return refuse_inbound(decision);
   }
   touch(number, view, Direction::inbound);
   rewrite_destination(view, sessions[number].internal(), packet.checksum);
+  if (tables_.policy().misbehavior.payload_rewriting) {
+    rewrite_payload(view, flow.destination, sessions[number].internal(), packet.checksum);
+  }
   return {.reason = Reason::translated, .out = Realm::internal};
 }
 
@@ -331,6 +360,15 @@ std::uint32_t Engine::Pipeline::commit_inbound(Decision& decision, const Flow& f
   return kNone;
 }
 
+Verdict Engine::Pipeline::refuse_inbound(const Decision& decision) {
+  const bool filtered =
+      decision.reason == Reason::filtered_by_address || decision.reason == Reason::filtered_by_port;
+  if (filtered && tables_.policy().misbehavior.filter_ends_mapping) {
+    tables_.end_mapping(decision.mapping, RemovalCause::misbehaved);
+  }
+  return refuse(decision.reason);
+}
+
 // --- Hairpinning: outbound and inbound in one (RFC 4787 REQ-9, RFC 5382 REQ-8). The remote of either session
 // is the other host's external endpoint.
 
@@ -356,11 +394,16 @@ Verdict Engine::Pipeline::hairpin(const PacketView& view, const Packet& packet) 
   tidy_inbound(second);
   Decision in = decide_inbound(second, true);
   const std::uint32_t receiver = commit_inbound(in, second);
-  if (receiver == kNone) return refuse(in.reason);
+  if (receiver == kNone) return refuse_inbound(in);
   touch(receiver, view, Direction::inbound);
 
-  rewrite_source(view, second.source, packet.checksum);
+  const Misbehavior& misbehavior = tables_.policy().misbehavior;
+  if (!misbehavior.hairpin_internal_source) rewrite_source(view, second.source, packet.checksum);
   rewrite_destination(view, sessions[receiver].internal(), packet.checksum);
+  if (misbehavior.payload_rewriting) {
+    rewrite_payload(view, flow.source, second.source, packet.checksum);
+    rewrite_payload(view, flow.destination, sessions[receiver].internal(), packet.checksum);
+  }
   refresh_identification(view);
   return {.reason = Reason::hairpinned, .out = Realm::internal, .hairpin_source = original};
 }
@@ -441,7 +484,10 @@ void Engine::Pipeline::touch(std::uint32_t number, const PacketView& view, Direc
   const Timeouts& timeouts = tables_.policy().timeouts;
   switch (session.protocol) {
     case Protocol::udp:
-      if (outbound || (timeouts.udp_inbound_refresh && session.answered)) tables_.arm(number, timeouts.udp);
+      if (outbound ? !tables_.policy().misbehavior.no_outbound_refresh
+                   : timeouts.udp_inbound_refresh && session.answered) {
+        tables_.arm(number, timeouts.udp);
+      }
       return;
     case Protocol::icmp:
       if (outbound) tables_.arm(number, timeouts.icmp);
@@ -497,17 +543,36 @@ Verdict Engine::Pipeline::finish(Verdict verdict, const PacketView* view, const 
 }
 
 // RFC 6888 REQ-11: the host hears that there is no room, as a soft error that leaves its other connections
-// alone.
+// alone. The external side hears nothing.
 void Engine::Pipeline::answer_refusal(Verdict& verdict, const PacketView& view, Realm in) {
-  if (in != Realm::internal || !is_shortage(verdict.reason) || !may_answer(view)) return;
   const Policy& policy = tables_.policy();
-  if (!icmp_rate_.allow(policy.limits.icmp_rate, policy.limits.icmp_burst, tables_.now())) {
-    ++tables_.counters().icmp_errors_suppressed;
+  if (in == Realm::external) {
+    if (policy.misbehavior.syn_answer != SynAnswer::none && is_unwanted_syn(verdict.reason, view)) {
+      answer_syn(verdict, view);
+    }
     return;
   }
-  ++tables_.counters().icmp_errors_made;
+  if (!is_shortage(verdict.reason) || !may_answer(view) || !may_send_error()) return;
   verdict.reply =
       make_icmp_error(reply_, view, policy.internal_address, icmp::kUnreachable, icmp::kHostUnreachable);
+}
+
+bool Engine::Pipeline::may_send_error() {
+  const Limits& limits = tables_.policy().limits;
+  if (!icmp_rate_.allow(limits.icmp_rate, limits.icmp_burst, tables_.now())) {
+    ++tables_.counters().icmp_errors_suppressed;
+    return false;
+  }
+  ++tables_.counters().icmp_errors_made;
+  return true;
+}
+
+void Engine::Pipeline::answer_syn(Verdict& verdict, const PacketView& view) {
+  if (!may_answer(view) || !may_send_error()) return;
+  verdict.reply = tables_.policy().misbehavior.syn_answer == SynAnswer::reset
+                      ? make_reset(reply_, view)
+                      : make_icmp_error(reply_, view, view.destination_address(), icmp::kUnreachable,
+                                        icmp::kPortUnreachable);
 }
 
 void Engine::Pipeline::prefetch(std::span<const Packet> packets, std::span<const Realm> in) const {

@@ -89,6 +89,11 @@ class Engine::Pipeline {
   void refresh_identification(const PacketView& view);
   Verdict finish(Verdict verdict, const PacketView* view, const Packet& packet, Realm in);
   void answer_refusal(Verdict& verdict, const PacketView& view, Realm in);
+  void answer_syn(Verdict& verdict, const PacketView& view);
+  // Within the rate that the operator allows; counted either way.
+  bool may_send_error();
+  Verdict refuse_inbound(const Decision& decision);
+  void lose_mapping(const Flow& flow);
 
   // Explaining (explain.cpp).
   void explain_outbound(const Flow& flow, Explanation& explanation) const;

@@ -6,4 +6,16 @@ const char* to_string(Allocation allocation) {
   return allocation == Allocation::random ? "random" : "sequential";
 }
 
+const char* to_string(SynAnswer answer) {
+  switch (answer) {
+    case SynAnswer::none:
+      break;
+    case SynAnswer::reset:
+      return "reset";
+    case SynAnswer::icmp:
+      return "icmp";
+  }
+  return "none";
+}
+
 }  // namespace nat

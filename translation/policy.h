@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "filtering/behavior.h"
+#include "translation/misbehavior.h"
 #include "translation/net/time.h"
 
 namespace nat {
@@ -97,6 +98,7 @@ struct Policy {
   bool hairpin = true;
   bool hairpin_filter = false;  // apply the filter to hairpinned packets too
   std::vector<PortForward> port_forwards;
+  Misbehavior misbehavior;
 
   const ProtocolPolicy& of(Protocol protocol) const {
     return protocol == Protocol::udp ? udp : protocol == Protocol::tcp ? tcp : icmp;

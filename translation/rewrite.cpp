@@ -1,5 +1,7 @@
 #include "translation/rewrite.h"
 
+#include <array>
+
 #include "translation/net/checksum.h"
 
 namespace nat {
@@ -105,6 +107,40 @@ void rewrite_identification(const PacketView& view, std::uint16_t identification
   delta.change16(view.identification(), identification);
   store16(header + ip::kIdentification, identification);
   store16(header + ip::kChecksum, delta.apply(load16(header + ip::kChecksum)));
+}
+
+void rewrite_payload(const PacketView& view, Endpoint from, Endpoint to, ChecksumState checksum) {
+  if (view.later_fragment() || view.protocol() == Protocol::icmp) return;
+  std::uint8_t* const transport = view.transport();
+  const bool tcp = view.protocol() == Protocol::tcp;
+  const std::size_t length = view.transport_length();
+  std::size_t at = tcp ? (std::size_t{transport[12]} >> 4) * 4 : udp::kHeader;
+  ChecksumDelta change;
+  while (at + 4 <= length) {
+    if (load32(transport + at) != from.address.value()) {
+      ++at;
+      continue;
+    }
+    const bool port = at + 6 <= length && load16(transport + at + 4) == from.port;
+    const std::size_t end = at + (port ? 6 : 4);
+    // The words of the checksum that the octets are in, which need not begin where they do.
+    const auto word = [&](std::size_t number) {
+      const std::size_t begin = at / 2 * 2 + 2 * number;
+      if (begin >= end) return std::uint16_t{0};
+      return begin + 1 < length ? load16(transport + begin)
+                                : static_cast<std::uint16_t>(transport[begin] << 8);
+    };
+    const std::array<std::uint16_t, 4> before{word(0), word(1), word(2), word(3)};
+    store32(transport + at, to.address.value());
+    if (port) store16(transport + at + 4, to.port);
+    for (std::size_t number = 0; number < before.size(); ++number) {
+      change.change16(before[number], word(number));
+    }
+    at = end;
+  }
+  if (checksum == ChecksumState::partial) return;  // whoever finishes it reads the payload as it is now
+  std::uint8_t* const sum = transport + checksum_offset(view.protocol());
+  store16(sum, updated(view.protocol(), load16(sum), change));
 }
 
 void rewrite_quote_source(const PacketView& view, Quote& quote, Endpoint source) {

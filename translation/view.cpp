@@ -38,6 +38,8 @@ const char* to_string(RemovalCause cause) {
       return "deleted";
     case RemovalCause::address_lost:
       return "address-lost";
+    case RemovalCause::misbehaved:
+      return "misbehaved";
   }
   return "unknown";
 }

@@ -58,7 +58,8 @@ struct SessionView {
   TimePoint expires = kNever;
 };
 
-enum class RemovalCause : std::uint8_t { expired, flushed, deleted, address_lost };
+// `misbehaved`: a laboratory wanted it so (translation/misbehavior.h).
+enum class RemovalCause : std::uint8_t { expired, flushed, deleted, address_lost, misbehaved };
 const char* to_string(RemovalCause cause);
 
 // A packet that was refused, as far as it could be read.

@@ -78,6 +78,8 @@ std::string_view placeholder_of(Kind kind) {
       return "rule";
     case Kind::interface:
       return "interface";
+    case Kind::syn_answer:
+      return "none | reset | icmp";
     case Kind::datapath:
       return "auto | nfqueue | tun";
     case Kind::path:
@@ -98,6 +100,8 @@ std::string key_page(const Option& option) {
   }
   if (option.has_floor()) {
     text += roff(option.rule) + " demands at least " + option.format(option.floor) + ".\n";
+  } else if (!option.rule.empty()) {
+    text += "Anything but " + roff(option.default_value()) + " breaks " + roff(option.rule) + ".\n";
   }
   const std::string value = option.default_value();
   text += value.empty() ? "Empty by default.\n" : "Default: " + roff(value) + ".\n";

@@ -19,7 +19,8 @@ TEST(ConfigOption, KeysAreUniqueAndWellFormed) {
     EXPECT_FALSE(option.help.empty()) << option.key;
     EXPECT_EQ(option.help.back(), '.') << option.key;
     EXPECT_LE(option.minimum.value, option.maximum.value) << option.key;
-    EXPECT_EQ(option.has_floor(), !option.rule.empty()) << option.key;
+    EXPECT_FALSE(option.has_floor() && option.rule.empty()) << option.key;
+    EXPECT_FALSE(option.breaks_rule(Settings{})) << option.key;
     EXPECT_EQ(find_option(option.key), &option);
   }
   EXPECT_EQ(find_option("udp"), nullptr);

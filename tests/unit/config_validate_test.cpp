@@ -53,11 +53,49 @@ TEST(ConfigValidate, TheInterfacesDiffer) {
       "between two interfaces\n");
 }
 
+struct Misdeed {
+  const char* key;
+  const char* value;
+  const char* rule;
+};
+
+constexpr Misdeed kMisdeeds[] = {
+    {"misbehave.syn-answer", "reset", "RFC 5382 REQ-4"},
+    {"misbehave.syn-answer", "icmp", "RFC 5382 REQ-4"},
+    {"misbehave.no-outbound-refresh", "yes", "RFC 4787 REQ-6"},
+    {"misbehave.filter-ends-mapping", "yes", "RFC 4787 REQ-5"},
+    {"misbehave.payload-rewriting", "yes", "RFC 4787 REQ-10"},
+    {"misbehave.mapping-loss", "1", "RFC 4787 REQ-5"},
+    {"misbehave.hairpin-internal-source", "yes", "RFC 4787 REQ-9"},
+    {"nat.hairpin", "no", "RFC 4787 REQ-9"},
+};
+
+TEST(ConfigValidate, MisbehaviourIsForLaboratories) {
+  for (const Misdeed& misdeed : kMisdeeds) {
+    const std::string assignment = std::string(misdeed.key) + " = " + misdeed.value;
+    const std::string problem = problems_of(assignment + "\n");
+    EXPECT_NE(problem.find(assignment + " breaks " + misdeed.rule), std::string::npos) << problem;
+    EXPECT_NE(problem.find("set 'lab = yes' if this is a laboratory"), std::string::npos) << problem;
+    EXPECT_EQ(problems_of("lab = yes\n" + assignment + "\n"), "");
+  }
+}
+
+// The laboratory cannot be closed while something in it misbehaves.
+TEST(ConfigValidate, TheLaboratoryStaysWhileSomethingMisbehaves) {
+  const auto running = settings_of("lab = yes\nnat.hairpin = no\n");
+  ASSERT_TRUE(running);
+  const Document closing = parse_assignments({"lab=no"}, "");
+  const auto refused = validate(*running, {&closing, 1}, Interfaces::optional);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.problems()[0].key, "nat.hairpin");
+  const Document both = parse_assignments({"lab=no", "nat.hairpin=yes"}, "");
+  EXPECT_TRUE(validate(*running, {&both, 1}, Interfaces::optional));
+}
+
 TEST(ConfigValidate, SequentialPortsAreForLaboratories) {
-  EXPECT_EQ(
-      problems_of("[ports]\nallocation = sequential\n"),
-      "natd.conf:2:14: error: ports.allocation = sequential gives ports that anybody can predict; leave it "
-      "random, or set 'lab = yes' if this is a laboratory\n");
+  EXPECT_EQ(problems_of("[ports]\nallocation = sequential\n"),
+            "natd.conf:2:14: error: ports.allocation = sequential breaks RFC 6056; leave it random, or set "
+            "'lab = yes' if this is a laboratory\n");
   EXPECT_EQ(problems_of("lab = yes\n[ports]\nallocation = sequential\n"), "");
   EXPECT_EQ(
       problems_of("[ports]\nallocation = sequentail\n"),

@@ -29,7 +29,7 @@ inline constexpr std::uint8_t kOptionEnd = 0, kOptionNop = 1, kOptionLooseRoute 
 }  // namespace ip
 
 namespace tcp {
-inline constexpr std::size_t kHeader = 20, kChecksum = 16;
+inline constexpr std::size_t kHeader = 20, kSequence = 4, kAcknowledgment = 8, kChecksum = 16;
 inline constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
 }  // namespace tcp
 
@@ -41,7 +41,7 @@ namespace icmp {
 inline constexpr std::size_t kHeader = 8, kChecksum = 2, kIdentifier = 4;
 inline constexpr std::uint8_t kEchoReply = 0, kUnreachable = 3, kSourceQuench = 4, kRedirect = 5, kEcho = 8,
                               kTimeExceeded = 11, kParameterProblem = 12;
-inline constexpr std::uint8_t kHostUnreachable = 1, kProhibited = 13;
+inline constexpr std::uint8_t kHostUnreachable = 1, kPortUnreachable = 3, kProhibited = 13;
 }  // namespace icmp
 
 }  // namespace nat

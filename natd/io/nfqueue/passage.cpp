@@ -56,6 +56,10 @@ void put_source(std::span<std::uint8_t> octets, Address address) {
 QueueVerdict settle_hairpin(const Verdict& verdict, std::span<std::uint8_t> octets, std::uint32_t mark,
                             const Links& links) {
   const Address external(load32(&octets[ip::kSource]));
+  // A laboratory may have the receiver see the sender's own address: nothing is left to be done.
+  if (external == verdict.hairpin_source) {
+    return {.accept = true, .rewritten = true, .marked = true, .mark = with_mark(mark, kMarkInbound)};
+  }
   const auto& pool = links.external_addresses;
   const auto found = std::find(pool.begin(), pool.end(), external);
   const auto index = static_cast<std::size_t>(found - pool.begin());
