@@ -3,17 +3,13 @@
 #include <array>
 #include <sstream>
 
-#include <boost/program_options.hpp>
 #include <unistd.h>
 
+#include "tests/natcheck/option_values.h"
 #include "tests/natcheck/socket.h"
 
 namespace nat::check {
 namespace {
-
-namespace po = boost::program_options;
-
-std::string default_port() { return std::to_string(kDefaultPort); }
 
 // Where this program is, for hosts that see the same files.
 std::string own_path() {
@@ -26,7 +22,8 @@ po::options_description server_description() {
   po::options_description all("natcheck server: one of the three servers");
   all.add_options()("role", po::value<unsigned>()->required()->value_name("1|2|3"), "which of them")(
       "listen", po::value<std::string>()->required()->value_name("ADDR[:PORT]"),
-      ("where clients find it; PORT and the next one are used, UDP and TCP (default " + default_port() + ")")
+      ("where clients find it; PORT and the next one are used, UDP and TCP (default " +
+       std::to_string(kDefaultPort) + ")")
           .c_str())("peer-s3", po::value<std::string>()->value_name("ADDR[:PORT]"),
                     "role 2: the third server")("peer-s2", po::value<std::string>()->value_name("ADDR"),
                                                 "role 3: the second server, the only one obeyed");
@@ -84,66 +81,12 @@ po::options_description multi_description() {
   return all;
 }
 
-po::variables_map read(const po::options_description& description, const Arguments& arguments) {
-  namespace style = po::command_line_style;
-  po::variables_map values;
-  try {
-    po::store(po::command_line_parser(arguments)
-                  .options(description)
-                  .positional({})
-                  .style(style::unix_style & ~style::allow_guessing)
-                  .run(),
-              values);
-    po::notify(values);
-  } catch (const po::error& error) {
-    throw UsageError(error.what());
-  }
-  return values;
-}
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
-}
-
-Address address_of(const std::string& option, const std::string& text) {
-  const auto address = Address::parse(text);
-  if (!address) throw UsageError("--" + option + ": '" + text + "' is not an IPv4 address");
-  return *address;
-}
-
-std::uint16_t port_of(const std::string& option, const std::string& text, unsigned last) {
-  const auto endpoint = Endpoint::parse("0.0.0.0:" + text);
-  if (!endpoint || endpoint->port == 0 || endpoint->port > last) {
-    throw UsageError("--" + option + ": '" + text + "' is not a port from 1 to " + std::to_string(last));
-  }
-  return endpoint->port;
-}
-
-// The port may be left out; the one after it must exist.
-Endpoint endpoint_of(const std::string& option, const std::string& text) {
-  const auto colon = text.find(':');
-  if (colon == std::string::npos) return {address_of(option, text), kDefaultPort};
-  return {address_of(option, text.substr(0, colon)), port_of(option, text.substr(colon + 1), 65534)};
-}
-
-milliseconds seconds_of(const std::string& option, const std::string& text, double longest) {
-  double seconds = 0;
-  std::istringstream stream(text);
-  if (!(stream >> seconds) || !stream.eof() || !(seconds >= 0.1 && seconds <= longest)) {
-    throw UsageError("--" + option + ": '" + text + "' is not a number of seconds from 0.1 to " +
-                     std::to_string(static_cast<int>(longest)));
-  }
-  return milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
-
 ClientSettings common_settings(const po::variables_map& values) {
   ClientSettings settings;
   const auto servers = split(values["servers"].as<std::string>());
   if (servers.size() != settings.servers.size()) throw UsageError("--servers: give three, such as S1,S2,S3");
-  for (std::size_t i = 0; i < servers.size(); ++i) settings.servers[i] = endpoint_of("servers", servers[i]);
+  for (std::size_t i = 0; i < servers.size(); ++i)
+    settings.servers[i] = endpoint_of("servers", servers[i], kDefaultPort);
   for (std::size_t i = 0; i < servers.size(); ++i) {
     if (settings.servers[i].address == settings.servers[(i + 1) % 3].address) {
       throw UsageError("--servers: the three must have different addresses");
@@ -158,12 +101,6 @@ milliseconds wait_of(const po::variables_map& values) {
   return seconds_of("wait", values["wait"].as<std::string>(), 10);
 }
 
-// Which protocols: both, unless only one is named.
-void choose(const po::variables_map& values, bool& udp, bool& tcp) {
-  udp = values["udp"].as<bool>() || !values["tcp"].as<bool>();
-  tcp = values["tcp"].as<bool>() || !values["udp"].as<bool>();
-}
-
 Address local_address(const po::variables_map& values, const ClientSettings& settings) {
   if (values.count("bind") == 0) return source_towards(settings.first());
   return address_of("bind", values["bind"].as<std::string>());
@@ -176,14 +113,15 @@ ServerSettings server_options(const Arguments& arguments) {
   ServerSettings settings;
   settings.role = values["role"].as<unsigned>();
   if (settings.role < 1 || settings.role > 3) throw UsageError("--role: must be 1, 2 or 3");
-  settings.listen = endpoint_of("listen", values["listen"].as<std::string>());
+  settings.listen = endpoint_of("listen", values["listen"].as<std::string>(), kDefaultPort);
   if (settings.listen.address.unspecified()) {
     throw UsageError("--listen: name one address, the one that clients are told");
   }
   const bool has_third = values.count("peer-s3") != 0, has_second = values.count("peer-s2") != 0;
   if (has_third != (settings.role == 2)) throw UsageError("--peer-s3 belongs to --role 2, which needs it");
   if (has_second != (settings.role == 3)) throw UsageError("--peer-s2 belongs to --role 3, which needs it");
-  if (has_third) settings.third_server = endpoint_of("peer-s3", values["peer-s3"].as<std::string>());
+  if (has_third)
+    settings.third_server = endpoint_of("peer-s3", values["peer-s3"].as<std::string>(), kDefaultPort);
   if (has_second) settings.second_server = address_of("peer-s2", values["peer-s2"].as<std::string>());
   return settings;
 }

@@ -11,9 +11,8 @@ constexpr int kAcceptBatch = 32;
 
 }  // namespace
 
-void Stream::send(const Message& message) {
+void Stream::send_octets(const Octets& octets) {
   if (!open()) return;
-  const Octets octets = encode(message);
   const ssize_t sent = ::send(socket_.get(), octets.data(), octets.size(), MSG_NOSIGNAL);
   if (sent != static_cast<ssize_t>(octets.size())) abort();
 }
@@ -68,10 +67,8 @@ void Stream::receive() {
     partial_size_ += static_cast<std::size_t>(got);
     if (partial_size_ < partial_.size()) continue;
     partial_size_ = 0;
-    Message message;
-    if (!parse(partial_, message)) return abort();
     last_heard_ = Clock::now();
-    heard_.push_back(message);
+    heard_.push_back(partial_);
   }
 }
 

@@ -1,5 +1,6 @@
 // One TCP port of this host, used from both sides as hole punching over TCP does (RFC 5128 section 3.4): it
-// listens, and connections leave from the same port. A stream carries messages and nothing else.
+// listens, and connections leave from the same port. A stream carries messages of kMessageSize octets and
+// nothing else; whose messages, is for those to say who send and take them.
 #pragma once
 
 #include <memory>
@@ -29,19 +30,34 @@ class Stream {
   TimePoint last_heard() const { return last_heard_; }
 
   // Sends, if the stream is open; one that cannot take a message at once is given up.
-  void send(const Message& message);
+  template <typename Any>
+  void send(const Any& message) {
+    send_octets(encode(message));
+  }
   // Ends the stream with a reset.
   void abort();
 
-  // The messages that have come, oldest first; at most kKept wait here, the rest in the kernel.
-  const std::vector<Message>& heard() const { return heard_; }
-  std::vector<Message> take_heard() { return std::exchange(heard_, {}); }
+  // The messages that have come, oldest first; at most kKept wait here, the rest in the kernel. Whatever is
+  // no message ends the stream.
+  template <typename Any = Message>
+  std::vector<Any> take_heard() {
+    std::vector<Any> messages;
+    for (const Octets& octets : std::exchange(heard_, {})) {
+      messages.emplace_back();
+      if (parse(octets, messages.back())) continue;
+      messages.pop_back();
+      abort();
+      break;
+    }
+    return messages;
+  }
 
   static constexpr std::size_t kKept = 16;
 
  private:
   friend class TcpPort;
 
+  void send_octets(const Octets& octets);
   pollfd watched() const;
   void serve(short events);
   void finish_connecting();
@@ -55,7 +71,7 @@ class Stream {
   TimePoint last_heard_ = Clock::now();
   Octets partial_{};
   std::size_t partial_size_ = 0;
-  std::vector<Message> heard_;
+  std::vector<Octets> heard_;
 };
 
 class TcpPort : public Port {

@@ -1,9 +1,8 @@
 // One UDP port of this host: sends messages, keeps those that arrive, and the ICMP errors that come back.
 #pragma once
 
+#include "tests/natcheck/datagram_port.h"
 #include "tests/natcheck/message.h"
-#include "tests/natcheck/port.h"
-#include "tests/natcheck/socket.h"
 
 namespace nat::check {
 
@@ -12,34 +11,24 @@ struct Datagram {
   Message message;
 };
 
-class UdpPort : public Port {
+class UdpPort : public DatagramPort {
  public:
-  // Throws SetupError where the endpoint cannot be had.
-  explicit UdpPort(const Endpoint& local);
+  using DatagramPort::DatagramPort;
 
-  const Endpoint& local() const { return local_; }
-  void send(const Message& message, const Endpoint& to);
+  void send(const Message& message, const Endpoint& to) { send_octets(encode(message), to); }
 
-  // What has arrived and was a message, and the errors, oldest first, until take_ takes them away. At most
-  // kKept of each; later ones are lost, as datagrams may be.
+  // What has arrived and was a message, oldest first, until take_heard() takes it away. At most kKept; later
+  // ones are lost, as datagrams may be.
   const std::vector<Datagram>& heard() const { return heard_; }
-  const std::vector<IcmpError>& errors() const { return errors_; }
   std::vector<Datagram> take_heard() { return std::exchange(heard_, {}); }
-  std::vector<IcmpError> take_errors() { return std::exchange(errors_, {}); }
-
-  void watch(std::vector<pollfd>& descriptors) const override;
-  void serve(std::span<const pollfd> descriptors) override;
-
-  static constexpr std::size_t kKept = 512;
 
  private:
-  void receive();
-  void collect_errors();
+  void hear(const Endpoint& from, std::span<const std::uint8_t> octets) override {
+    Datagram datagram{from, {}};
+    if (heard_.size() < kKept && parse(octets, datagram.message)) heard_.push_back(datagram);
+  }
 
-  Descriptor socket_;
-  Endpoint local_;
   std::vector<Datagram> heard_;
-  std::vector<IcmpError> errors_;
 };
 
 }  // namespace nat::check
