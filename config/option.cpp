@@ -303,6 +303,14 @@ std::string Option::breach(const Settings& settings) const {
 
 std::span<const Option> options() { return kOptions; }
 
+std::vector<std::string> breaches(const Settings& settings) {
+  std::vector<std::string> found;
+  for (const Option& option : kOptions) {
+    if (option.breaks_rule(settings)) found.push_back(option.breach(settings));
+  }
+  return found;
+}
+
 const Option* find_option(std::string_view key) {
   const auto found = std::find_if(std::begin(kOptions), std::end(kOptions),
                                   [&](const Option& option) { return option.key == key; });

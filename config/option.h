@@ -90,6 +90,8 @@ struct Option {
 };
 
 std::span<const Option> options();
+// What the settings do that an RFC forbids, a sentence without a full stop each (Option::breach).
+std::vector<std::string> breaches(const Settings& settings);
 // Null when there is none.
 const Option* find_option(std::string_view key);
 // In the order of options.def, without the empty one.

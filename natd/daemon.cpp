@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "config/change.h"
+#include "config/option.h"
 #include "natd/host/pool_addresses.h"
 #include "natd/io/nfqueue/nfqueue.h"
 #include "natd/io/tun/tun.h"
@@ -314,7 +315,16 @@ std::uint64_t Daemon::uptime_seconds() {
 ApplyReport Daemon::apply_policy() {
   const ApplyReport report = gateway_->engine()->apply(policy_for(settings_, links_), Gateway::now());
   for (const std::string& refused : report.refused) log_warning(refused);
+  warn_of_misbehavior();
   return report;
+}
+
+void Daemon::warn_of_misbehavior() {
+  std::vector<std::string> found = breaches(settings_);
+  if (found == misbehaving_) return;
+  for (const std::string& sentence : found) log_warning("MISBEHAVING: " + sentence);
+  if (found.empty()) log_notice("misbehaves no longer");
+  misbehaving_ = std::move(found);
 }
 
 ApplyOutcome Daemon::apply(const Settings& settings) {

@@ -67,10 +67,12 @@ class Daemon : public Service {
   void every_second();
   std::string status();
   ApplyReport apply_policy();
+  void warn_of_misbehavior();
 
   std::mutex state_;
   Settings settings_;
-  Settings loaded_;  // settings_ without what natctl changed
+  std::vector<std::string> misbehaving_;  // as last told to the log
+  Settings loaded_;                       // settings_ without what natctl changed
   Links links_;
 
   Load load_;

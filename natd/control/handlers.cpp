@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/change.h"
+#include "config/option.h"
 #include "natd/control/port_forwards.h"
 #include "natd/control/records.h"
 #include "natd/control/visits.h"
@@ -27,8 +28,10 @@ std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
   for (const auto& [name, value] : service.datapath_stats()) datapath_counters[name] = value;
   Json pools = Json::array();
   for (const auto& pool : gauges.pools) pools.push_back(pool_record(pool));
+  const Settings settings = service.settings();
   return std::make_unique<ListReply>(id, std::move(pools),
                                      Json{{"natd", service.version()},
+                                          {"misbehaving", breaches(settings)},
                                           {"uptime", service.uptime_seconds()},
                                           {"datapath", service.datapath()},
                                           {"internal", links.internal},
@@ -36,19 +39,20 @@ std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
                                           {"addresses", std::move(addresses)},
                                           {"reasons", reason_records(counters)},
                                           {"counters", counter_record(counters)},
-                                          {"gauges", gauge_record(gauges, service.settings().policy.limits)},
+                                          {"gauges", gauge_record(gauges, settings.policy.limits)},
                                           {"datapath_counters", std::move(datapath_counters)}});
 }
 
 std::unique_ptr<Reply> show_config(Service& service, std::uint64_t id) {
   Json items = Json::array();
-  for (const ShownOption& option : show(service.settings())) {
+  const Settings settings = service.settings();
+  for (const ShownOption& option : show(settings)) {
     Json item{{"key", option.key}, {"value", option.value}, {"default", option.default_value}};
     if (!option.unit.empty()) item["unit"] = option.unit;
     item["help"] = option.help;
     items.push_back(std::move(item));
   }
-  return std::make_unique<ListReply>(id, std::move(items), Json::object());
+  return std::make_unique<ListReply>(id, std::move(items), Json{{"misbehaving", breaches(settings)}});
 }
 
 std::unique_ptr<Reply> set(Service& service, const Request& request) {
@@ -69,7 +73,8 @@ std::unique_ptr<Reply> set(Service& service, const Request& request) {
       {{"changes", std::move(changes)},
        {"kept", {{"mappings", outcome.report.kept_mappings}, {"sessions", outcome.report.kept_sessions}}},
        {"removed", {{"mappings", outcome.report.removed_mappings}}},
-       {"refused", outcome.report.refused}}));
+       {"refused", outcome.report.refused},
+       {"misbehaving", breaches(*wanted)}}));
 }
 
 std::unique_ptr<Reply> trace(Service& service, const Request& request) {

@@ -1,5 +1,7 @@
 #include "natd/natctl/context.h"
 
+#include "natd/natctl/fields.h"
+
 namespace nat {
 namespace {
 
@@ -29,6 +31,14 @@ void Context::print_json(const Json& members) const {
     if (name != "id" && name != "done") object[name] = value;
   }
   out << written(object, style.terminal);
+}
+
+void Context::print_misbehavior(const Json& answer) const {
+  std::string line;
+  for (const Json& sentence : part(answer, "misbehaving")) {
+    if (sentence.is_string()) line += (line.empty() ? "" : "; ") + sentence.get<std::string>();
+  }
+  if (!line.empty()) out << painted("MISBEHAVING: " + line, Tone::bad, style.colours) << "\n";
 }
 
 void Context::chat(const std::string& sentence) const {

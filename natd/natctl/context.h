@@ -49,6 +49,8 @@ class Context {
   void print(const Table& table) const { out << table.render(style.header, style.colours); }
   // One object: `members` after the version of the output.
   void print_json(const Json& members) const;
+  // Says first of all what natd does that an RFC forbids, when it tells of that.
+  void print_misbehavior(const Json& answer) const;
   // For people only, and only when one is there.
   void chat(const std::string& sentence) const;
   // Says what went wrong and returns the exit code for it.

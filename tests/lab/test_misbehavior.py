@@ -36,8 +36,15 @@ def test_only_a_laboratory_may_ask(natd, assignment):
     with pytest.raises(gateway.Refused, match="breaks RFC"):
         natd.ctl("set", "lab=no")
     key = assignment.split("=")[0]
+    sentence = assignment.replace("=", " = ") + " breaks RFC"
+    for screen in ("stats", "config"):
+        assert natd.text("show", screen).startswith(f"MISBEHAVING: {sentence}")
+        assert natd.ctl("show", screen)["misbehaving"][0].startswith(sentence)
+    assert f"MISBEHAVING: {sentence}" in natd.log
     usual = next(item["default"] for item in natd.ctl("show", "config", key)["config"])
     natd.ctl("set", "lab=no", f"{key}={usual}")
+    assert natd.ctl("show", "stats")["misbehaving"] == []
+    wait_until(lambda: natd.log.rstrip().endswith("lab yes -> no\nnatd: misbehaves no longer"), "natd to say so")
 
 
 @pytest.mark.parametrize("answer", ["reset", "icmp"])

@@ -56,6 +56,18 @@ TEST(ConfigOption, DefaultsAreThoseOfTheRfcs) {
   EXPECT_EQ(find_option("lab")->default_value(), "no");
 }
 
+TEST(ConfigOption, EveryBreachIsASentence) {
+  Settings settings;
+  EXPECT_TRUE(breaches(settings).empty());
+  settings.lab = true;
+  EXPECT_TRUE(breaches(settings).empty());
+  settings.policy.timeouts.udp = std::chrono::seconds(1);
+  settings.policy.misbehavior.syn_answer = SynAnswer::icmp;
+  EXPECT_EQ(breaches(settings),
+            (std::vector<std::string>{"udp.timeout = 1s is below the 2min that RFC 4787 REQ-5 demands",
+                                      "misbehave.syn-answer = icmp breaks RFC 5382 REQ-4"}));
+}
+
 TEST(ConfigOption, TheNearestWordIsNear) {
   const std::string_view words[] = {"mapping", "filtering", "timeout"};
   EXPECT_EQ(nearest("filtring", words), "filtering");

@@ -168,6 +168,7 @@ TEST(EngineMisbehavior, TheExternalPortGoesIntoThePayloadToo) {
   EXPECT_EQ(outcome.packet, udp(external, endpoint(kOut1)).payload(expected).build());
 }
 
+// Rows: NO1
 TEST(EngineMisbehavior, APayloadIsLeftAloneOtherwise) {
   const Octets payload = octets("x") + kInternalOctets;
   TestGateway gateway;

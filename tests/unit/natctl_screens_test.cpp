@@ -165,6 +165,14 @@ TEST_F(NatctlScreens, ShowConfigShowsDefaultsThatAreNotInForce) {
             "pool.address  -\n");
   EXPECT_EQ(run({"-H", "show", "config", "udp"}).out, "udp.timeout  10min  5min\n");
   EXPECT_EQ(run({"show", "config", "udp.tmeout"}).code, 4);
+  done["misbehaving"] = {"nat.hairpin = no breaks RFC 4787 REQ-9",
+                         "udp.timeout = 1s is below the 2min of it"};
+  EXPECT_EQ(run({"-H", "show", "config", "udp"}).out,
+            "MISBEHAVING: nat.hairpin = no breaks RFC 4787 REQ-9; udp.timeout = 1s is below the 2min of it\n"
+            "udp.timeout  10min  5min\n");
+  EXPECT_NE(run({"--json", "show", "config", "udp"}).out.find("\"misbehaving\":[\"nat.hairpin = no"),
+            std::string::npos);
+  EXPECT_TRUE(run({"show", "stats"}).out.starts_with("MISBEHAVING: nat.hairpin = no"));
 }
 
 TEST_F(NatctlScreens, ModeSaysWhatChangedAndWhatWasKept) {

@@ -32,6 +32,7 @@ void print_change(const Context& context, const Json& done) {
   for (const Json& refused : part(done, "refused")) {
     if (refused.is_string()) context.out << "not done: " << refused.get<std::string>() << "\n";
   }
+  context.print_misbehavior(done);
 }
 
 int assign(const Context& context, const std::vector<std::string>& assignments) {
@@ -124,7 +125,8 @@ int change_settings(const Context& context, const Command& self, const std::vect
 
 int show_config(const Context& context, const Command&, const std::vector<std::string>& words) {
   Json all;
-  if (const auto done = read_config(context, all); !done) return context.fail(done.error());
+  const auto done = read_config(context, all);
+  if (!done) return context.fail(done.error());
   Json items = Json::array();
   for (const Json& item : all) {
     const std::string key = text(item, "key");
@@ -138,9 +140,10 @@ int show_config(const Context& context, const Command&, const std::vector<std::s
     return context.fail({"not-found", complaint.message, complaint.hint});
   }
   if (context.style.json) {
-    context.print_json({{"config", items}});
+    context.print_json({{"misbehaving", part(*done, "misbehaving")}, {"config", items}});
     return kDone;
   }
+  context.print_misbehavior(*done);
   Table table({{"KEY"}, {"VALUE"}, {"DEFAULT"}});
   for (const Json& item : items) {
     const std::string value = text(item, "value");

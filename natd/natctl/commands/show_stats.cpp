@@ -115,6 +115,7 @@ int show_stats(const Context& context, const Command& self, const std::vector<st
     context.print_json(members);
     return kDone;
   }
+  context.print_misbehavior(*stats);
   print_headline(context, *stats);
   print_reasons(context, *stats, all, explain);
   print_gauges(context, *stats, all);
