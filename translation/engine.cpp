@@ -91,6 +91,10 @@ Gauges Engine::gauges() const {
   return gauges;
 }
 
+Explanation Engine::explain(const Packet& packet, Realm in, TimePoint now) const {
+  return pipeline_->explain(packet, in, now);
+}
+
 Explanation Engine::explain(const Probe& probe, TimePoint now) const {
   return pipeline_->explain(probe, now);
 }

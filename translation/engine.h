@@ -112,7 +112,9 @@ class Engine {
                       const std::function<void(const SessionView&)>& sink) const;
   const Counters& counters() const;
   Gauges gauges() const;
-  // What would happen to a packet, without doing it.
+  // What would happen to a packet, without doing it. The octets are read only.
+  Explanation explain(const Packet& packet, Realm in, TimePoint now) const;
+  // The same for one that need not exist, in one piece and without a fault.
   Explanation explain(const Probe& probe, TimePoint now) const;
 
  private:

@@ -11,23 +11,34 @@ namespace {
 // practice.
 constexpr std::size_t kMostFragments = 128;
 
+// RFC 1858, RFC 3128: a fragment that begins inside the transport header of a TCP segment.
+bool inside_header(const PacketView& view) {
+  return view.ip_protocol() == static_cast<std::uint8_t>(Protocol::tcp) &&
+         view.fragment_offset() < tcp::kHeader;
+}
+
+// Octets that one source may have waiting; one datagram of the largest size is always allowed.
+std::uint32_t share_of_octets(const Policy& policy) {
+  const std::uint32_t most = policy.limits.fragment_bytes;
+  return std::min(most, std::max(most / 4, 65535U));
+}
+
 }  // namespace
 
 Verdict Fragments::later(const PacketView& view, const Packet& packet, Realm in, const Policy& policy,
                          TimePoint now) {
-  // RFC 1858, RFC 3128: a fragment that begins inside the transport header of a TCP segment.
-  if (view.ip_protocol() == static_cast<std::uint8_t>(Protocol::tcp) &&
-      view.fragment_offset() < tcp::kHeader) {
-    return {.reason = Reason::fragment_tiny};
-  }
+  if (inside_header(view)) return {.reason = Reason::fragment_tiny};
   const auto entry = find_or_make(key_of(view, in), policy, now);
   if (entry == datagrams_.end()) return {.reason = Reason::fragment_limit};
   Datagram& datagram = entry->second;
-  if (const auto reason = note_range(datagram, view)) return {.reason = *reason};
-  if (datagram.decision) return apply(*datagram.decision, view);
-
+  if (const auto reason = range_refusal(datagram, range_of(view))) return {.reason = *reason};
+  if (datagram.decision) {
+    datagram.seen.push_back(range_of(view));
+    return apply(*datagram.decision, view);
+  }
   const auto size = static_cast<std::uint32_t>(view.total_length());
   if (!make_room_for_octets(entry, size, policy)) return {.reason = Reason::fragment_limit};
+  datagram.seen.push_back(range_of(view));
   datagram.held.push_back({packet.token, {view.octets().begin(), view.octets().end()}});
   ++held_count_;
   held_bytes_ += size;
@@ -39,7 +50,34 @@ std::optional<Reason> Fragments::first(const PacketView& view, Realm in, const P
                                        TimePoint now) {
   const auto entry = find_or_make(key_of(view, in), policy, now);
   if (entry == datagrams_.end()) return Reason::fragment_limit;
-  return note_range(entry->second, view);
+  const auto reason = range_refusal(entry->second, range_of(view));
+  if (!reason) entry->second.seen.push_back(range_of(view));
+  return reason;
+}
+
+Fragments::Foretold Fragments::foretell(const PacketView& view, Realm in, const Policy& policy,
+                                        TimePoint now) const {
+  if (view.later_fragment() && inside_header(view)) return {Reason::fragment_tiny};
+  const auto known = datagrams_.find(key_of(view, in));
+  const bool fresh = known == datagrams_.end() || known->second.deadline <= now;
+  if (fresh && policy.limits.fragments == 0) {
+    return {.reason = Reason::fragment_limit, .limit = "limits.fragments"};
+  }
+  std::uint32_t waiting = 0;
+  if (!fresh) {
+    const Datagram& datagram = known->second;
+    if (const auto reason = range_refusal(datagram, range_of(view))) return {*reason};
+    if (view.later_fragment() && datagram.decision) {
+      const Reason reason = datagram.decision->reason;
+      return {action_of(reason) == Action::drop ? Reason::fragment_of_refused : reason, &*datagram.decision};
+    }
+    for (const Held& held : datagram.held) waiting += static_cast<std::uint32_t>(held.octets.size());
+  }
+  if (!view.later_fragment()) return {Reason::translated};
+  // Everybody else's would be given up for it.
+  const bool room = waiting + view.total_length() <= share_of_octets(policy);
+  if (room) return {Reason::fragment_held};
+  return {.reason = Reason::fragment_limit, .limit = "limits.fragment-bytes"};
 }
 
 void Fragments::decide(const DatagramKey& key, const FragmentDecision& decision, TimePoint deadline) {
@@ -70,14 +108,16 @@ Verdict Fragments::apply(const FragmentDecision& decision, const PacketView& vie
   return verdict;
 }
 
-std::optional<Reason> Fragments::note_range(Datagram& datagram, const PacketView& view) {
-  const Range range{static_cast<std::uint32_t>(view.fragment_offset()),
-                    static_cast<std::uint32_t>(view.fragment_offset() + view.transport_length())};
+Fragments::Range Fragments::range_of(const PacketView& view) {
+  return {static_cast<std::uint32_t>(view.fragment_offset()),
+          static_cast<std::uint32_t>(view.fragment_offset() + view.transport_length())};
+}
+
+std::optional<Reason> Fragments::range_refusal(const Datagram& datagram, Range range) {
   for (const Range& other : datagram.seen) {
     if (range.begin < other.end && other.begin < range.end) return Reason::fragment_overlap;
   }
   if (datagram.seen.size() >= kMostFragments) return Reason::fragment_limit;
-  datagram.seen.push_back(range);
   return std::nullopt;
 }
 
@@ -112,8 +152,7 @@ bool Fragments::make_room(Address source, const Policy& policy) {
 
 bool Fragments::make_room_for_octets(Map::iterator entry, std::uint32_t size, const Policy& policy) {
   const std::uint32_t most = policy.limits.fragment_bytes;
-  // One datagram of the largest size is always allowed.
-  const std::uint32_t share = std::min(most, std::max(most / 4, 65535U));
+  const std::uint32_t share = share_of_octets(policy);
   const DatagramKey& key = entry->first;
   while (waiting_of_source_[key.source].bytes + size > share) {
     if (!give_up_oldest(&key.source, &key)) return false;

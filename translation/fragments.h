@@ -50,6 +50,15 @@ class Fragments {
   // After it: what was decided. The key is that of the packet as it arrived.
   void decide(const DatagramKey& key, const FragmentDecision& decision, TimePoint deadline);
 
+  // What later() would say, without doing it; for a first fragment `translated`, or why first() would refuse
+  // it. With the decision that would be applied.
+  struct Foretold {
+    Reason reason = Reason::fragment_held;
+    const FragmentDecision* decision = nullptr;
+    const char* limit = "";  // the key of the limit that is met, where it is one of the configuration
+  };
+  Foretold foretell(const PacketView& view, Realm in, const Policy& policy, TimePoint now) const;
+
   // Gives up what has waited too long. At most `budget` datagrams; true when more is due.
   bool expire(TimePoint now, unsigned budget);
   TimePoint next_deadline() const;
@@ -99,7 +108,8 @@ class Fragments {
   };
 
   Map::iterator find_or_make(const DatagramKey& key, const Policy& policy, TimePoint now);
-  std::optional<Reason> note_range(Datagram& datagram, const PacketView& view);
+  static std::optional<Reason> range_refusal(const Datagram& datagram, Range range);
+  static Range range_of(const PacketView& view);
   static Verdict apply(const FragmentDecision& decision, const PacketView& view);
   void remove(Map::iterator entry, Reason reason);
   bool make_room(Address source, const Policy& policy);

@@ -36,9 +36,6 @@ bool is_unwanted_syn(Reason reason, const PacketView& view) {
   return unwanted && view.protocol() == Protocol::tcp && bare_syn(view.tcp_flags());
 }
 
-// One end of a quoted packet as sessions know it when it is the remote.
-Endpoint remote_of(const Quote& quote, Endpoint end) { return quote.query ? Endpoint{end.address, 0} : end; }
-
 }  // namespace
 
 Flow flow_of(const PacketView& view, Realm in) {
@@ -74,12 +71,16 @@ Verdict Engine::Pipeline::translate(const Packet& packet, Realm in, TimePoint no
                 in);
 }
 
-std::optional<Reason> Engine::Pipeline::judge_header(const PacketView& view, const Packet& packet) const {
-  const Address source = view.source_address();
+std::optional<Reason> Engine::Pipeline::judge_source(Address source, bool from_gateway) const {
   if (source.unspecified() || source.multicast() || source.broadcast() || source.loopback()) {
     return Reason::invalid_source;
   }
-  if (!packet.from_gateway && tables_.is_external(source)) return Reason::spoofed_source;
+  if (!from_gateway && tables_.is_external(source)) return Reason::spoofed_source;
+  return std::nullopt;
+}
+
+std::optional<Reason> Engine::Pipeline::judge_header(const PacketView& view, const Packet& packet) const {
+  if (const auto reason = judge_source(view.source_address(), packet.from_gateway)) return reason;
   if (view.source_routed()) return Reason::source_route;
   return std::nullopt;
 }
@@ -526,20 +527,30 @@ Verdict Engine::Pipeline::finish(Verdict verdict, const PacketView* view, const 
   count.bytes += view != nullptr ? view->total_length() : packet.octets.size();
   if (verdict.action() != Action::drop) return verdict;
   if (view != nullptr) answer_refusal(verdict, *view, in);
-  if (Observer* const observer = tables_.observer()) {
-    Refusal refusal;
-    refusal.reason = verdict.reason;
-    refusal.in = in;
-    refusal.length = static_cast<std::uint16_t>(packet.octets.size());
-    if (view != nullptr) {
-      const bool ports = view->translatable() && !view->icmp_error();
-      refusal.ip_protocol = view->ip_protocol();
-      refusal.source = ports ? view->source() : Endpoint{view->source_address(), 0};
-      refusal.destination = ports ? view->destination() : Endpoint{view->destination_address(), 0};
-    }
-    observer->refused(refusal, tables_.now());
-  }
+  tell_refusal(verdict.reason, view, packet, in);
   return verdict;
+}
+
+void Engine::Pipeline::tell_refusal(Reason reason, const PacketView* view, const Packet& packet, Realm in) {
+  Observer* const observer = tables_.observer();
+  if (observer == nullptr) return;
+  Refusal refusal;
+  refusal.reason = reason;
+  refusal.in = in;
+  refusal.length = static_cast<std::uint16_t>(packet.octets.size());
+  refusal.from_gateway = packet.from_gateway;
+  refusal.octets = packet.octets;
+  if (view != nullptr) {
+    const bool ports = view->translatable() && !view->icmp_error();
+    refusal.ip_protocol = view->ip_protocol();
+    refusal.source = ports ? view->source() : Endpoint{view->source_address(), 0};
+    refusal.destination = ports ? view->destination() : Endpoint{view->destination_address(), 0};
+    if (ports && view->protocol() == Protocol::tcp) refusal.tcp_flags = view->tcp_flags();
+  }
+  observer->refused(refusal, tables_.now());
+  if (observer->asks_why(refusal)) {
+    observer->explained(refusal, account(packet, in, reason), tables_.now());
+  }
 }
 
 // RFC 6888 REQ-11: the host hears that there is no room, as a soft error that leaves its other connections
@@ -606,6 +617,11 @@ bool Engine::Pipeline::take_released(Released& released) {
                     .reasons[static_cast<std::size_t>(released.verdict.reason)][static_cast<std::size_t>(in)];
   ++count.packets;
   count.bytes += released.octets.size();
+  if (released.verdict.action() == Action::drop) {
+    PacketView view;
+    const bool readable = !PacketView::parse(released.octets, view);
+    tell_refusal(released.verdict.reason, readable ? &view : nullptr, {.octets = released.octets}, in);
+  }
   return true;
 }
 

@@ -54,6 +54,7 @@ class Engine::Pipeline {
   void prefetch(std::span<const Packet> packets, std::span<const Realm> in) const;
   bool take_released(Released& released);
   TimePoint expire(TimePoint now, unsigned budget);
+  Explanation explain(const Packet& packet, Realm in, TimePoint now);
   Explanation explain(const Probe& probe, TimePoint now);
 
   Tables& tables() { return tables_; }
@@ -61,6 +62,7 @@ class Engine::Pipeline {
 
  private:
   // Judging without changing anything.
+  std::optional<Reason> judge_source(Address source, bool from_gateway) const;
   std::optional<Reason> judge_header(const PacketView& view, const Packet& packet) const;
   Decision decide_outbound(const Flow& flow) const;
   Decision decide_inbound(const Flow& flow, bool hairpinned) const;
@@ -94,10 +96,25 @@ class Engine::Pipeline {
   bool may_send_error();
   Verdict refuse_inbound(const Decision& decision);
   void lose_mapping(const Flow& flow);
+  void tell_refusal(Reason reason, const PacketView* view, const Packet& packet, Realm in);
 
-  // Explaining (explain.cpp).
-  void explain_outbound(const Flow& flow, Explanation& explanation) const;
-  void explain_inbound(const Flow& flow, bool hairpinned, Explanation& explanation) const;
+  // Explaining (explain.cpp). With `happened`, what became of the packet just now, else what would.
+  struct Account;
+  Explanation account(const Packet& packet, Realm in, std::optional<Reason> happened) const;
+  void explain_packet(const Packet& packet, Realm in, std::optional<Reason> happened, Account& account) const;
+  bool explain_fragment(const PacketView& view, Realm in, std::optional<Reason> happened,
+                        Account& account) const;
+  void explain_whole(const PacketView& view, const Packet& packet, Realm in, Account& account) const;
+  void explain_error(const PacketView& view, Realm in, Account& account) const;
+  void explain_error_inbound(const Quote& quote, Endpoint remote, Account& account) const;
+  void explain_error_outbound(const PacketView& view, const Quote& quote, Account& account) const;
+  void explain_flow(const Flow& flow, Realm in, Account& account) const;
+  void explain_outbound(const Flow& flow, Account& account) const;
+  bool explain_target(const Flow& flow, Account& account) const;
+  bool explain_room(const Flow& flow, const Decision& decision, Account& account) const;
+  void explain_inbound(const Flow& flow, bool hairpinned, Account& account) const;
+  void explain_inbound_refusal(const Flow& flow, const Decision& decision, Account& account) const;
+  std::string filter_text(std::uint32_t mapping) const;
   std::string describe_mapping(std::uint32_t mapping) const;
   std::string contacted_text(std::uint32_t mapping) const;
 
@@ -109,6 +126,10 @@ class Engine::Pipeline {
 };
 
 Flow flow_of(const PacketView& view, Realm in);
+// One end of a quoted packet as sessions know it when it is the remote.
+inline Endpoint remote_of(const Quote& quote, Endpoint end) {
+  return quote.query ? Endpoint{end.address, 0} : end;
+}
 // Why a packet to an external endpoint that no mapping has is dropped.
 Reason stray(const Flow& flow);
 

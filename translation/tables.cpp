@@ -130,12 +130,39 @@ std::optional<std::uint16_t> Tables::choose_port(PortPool& pool, Protocol protoc
   return chosen;
 }
 
-bool Tables::spend_token(HostRecord& host) {
+std::uint32_t Tables::tokens_of(const HostRecord& host) const {
   const std::uint32_t rate = policy_.limits.mapping_rate_per_host;
-  if (rate == 0) return true;
   const std::uint64_t earned = std::uint64_t{tick() - host.refilled} * rate;
   const std::uint64_t depth = std::uint64_t{rate} * kTicksPerSecond;
-  host.tokens = static_cast<std::uint32_t>(std::min(depth, host.tokens + earned));
+  return static_cast<std::uint32_t>(std::min(depth, host.tokens + earned));
+}
+
+bool Tables::too_fast(Address internal) const {
+  const std::uint32_t host = hosts_.find(internal);
+  return host != kNone && policy_.limits.mapping_rate_per_host != 0 &&
+         tokens_of(hosts_[host]) < kTicksPerSecond;
+}
+
+Tables::Supply Tables::supply(Protocol protocol, Endpoint internal) const {
+  Supply supply;
+  if (const std::uint32_t host = hosts_.find(internal.address); host != kNone) {
+    supply.mappings = hosts_[host].mappings;
+    supply.sessions = hosts_[host].sessions;
+  }
+  if (pool_.empty()) return supply;
+  const PoolAddress& address = pool_[pool_index_for(internal.address)];
+  const PortPool& ports = address.of(protocol);
+  supply.external = address.address;
+  supply.range = port_class(ports, protocol, internal.port);
+  supply.free = ports.free_in(supply.range.first, supply.range.last);
+  supply.used = ports.used();
+  supply.resting = ports.resting();
+  return supply;
+}
+
+bool Tables::spend_token(HostRecord& host) {
+  if (policy_.limits.mapping_rate_per_host == 0) return true;
+  host.tokens = tokens_of(host);
   host.refilled = tick();
   if (host.tokens < kTicksPerSecond) return false;
   host.tokens -= kTicksPerSecond;

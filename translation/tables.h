@@ -60,6 +60,16 @@ class Tables {
   bool tidy(std::uint32_t mapping);
   // Why a new mapping for `internal` would be refused now, as far as can be told without choosing a port.
   std::optional<Reason> refusal(Protocol protocol, Endpoint internal) const;
+  // Whether the host makes mappings faster than it may, so that the next one would be refused.
+  bool too_fast(Address internal) const;
+  // What `internal` uses and may use, and the ports a mapping of it could get; for people.
+  struct Supply {
+    std::uint32_t mappings = 0, sessions = 0;  // of the host
+    Address external;
+    PortRange range;
+    std::uint32_t free = 0, used = 0, resting = 0;
+  };
+  Supply supply(Protocol protocol, Endpoint internal) const;
   // kNone with `refused` set when no mapping can be made.
   std::uint32_t make_mapping(Protocol protocol, Endpoint internal, Endpoint remote, Reason& refused);
   void end_mapping(std::uint32_t mapping, RemovalCause cause);
@@ -116,6 +126,7 @@ class Tables {
   std::uint16_t pool_index_for(Address internal) const;
   PortRange port_class(const PortPool& pool, Protocol protocol, std::uint16_t internal_port) const;
   std::optional<std::uint16_t> choose_port(PortPool& pool, Protocol protocol, Endpoint internal);
+  std::uint32_t tokens_of(const HostRecord& host) const;
   bool spend_token(HostRecord& host);
   std::uint32_t add_mapping(Mapping mapping);
   void release_host(std::uint32_t host);

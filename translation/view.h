@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,12 @@ struct Refusal {
   Endpoint source;  // ports are zero where the packet has none
   Endpoint destination;
   std::uint16_t length = 0;
+  std::uint8_t tcp_flags = 0;
+  bool from_gateway = false;
+  std::span<const std::uint8_t> octets{};  // of the whole packet, as it came; valid during the call
 };
+
+struct Explanation;
 
 // Told once for each event, from inside the engine's calls: be quick and do not call back.
 class Observer {
@@ -79,6 +85,10 @@ class Observer {
   virtual void mapping_created(const MappingView& mapping, TimePoint now) = 0;
   virtual void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) = 0;
   virtual void refused(const Refusal& refusal, TimePoint now) = 0;
+  // Asked after refused(): whether the engine should say how it came to that. It takes some microseconds, so
+  // say yes rarely.
+  virtual bool asks_why(const Refusal&) { return false; }
+  virtual void explained(const Refusal&, const Explanation&, TimePoint) {}
 };
 
 struct Counters {
@@ -140,9 +150,13 @@ struct Explanation {
   std::vector<Step> steps;
   Reason reason = Reason::not_ours;
   Realm out = Realm::external;
-  Endpoint source;  // as it would leave; a port of 0 in `source` means one chosen at random
+  Endpoint source;  // as it would leave; a port of 0 in `source` means one that is yet to be chosen
   Endpoint destination;
-  std::string remedy;  // what would have let a refused packet pass; empty when it passes
+  bool portless = false;  // an ICMP error or a later fragment: its endpoints have no ports
+  // What would let a refused packet pass, or why nothing would; empty when it passes.
+  std::string remedy;
+  // The same as an assignment, "udp.filtering=endpoint-independent", where one setting is enough.
+  std::string setting;
 };
 
 }  // namespace nat

@@ -35,11 +35,20 @@ class RecordingObserver : public Observer {
   void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint) override {
     removed.push_back({mapping, cause});
   }
-  void refused(const Refusal& refusal, TimePoint) override { refusals.push_back(refusal); }
+  void refused(const Refusal& refusal, TimePoint) override {
+    refusals.push_back(refusal);
+    refusals.back().octets = {};
+  }
+  bool asks_why(const Refusal&) override { return curious; }
+  void explained(const Refusal&, const Explanation& explanation, TimePoint) override {
+    explanations.push_back(explanation);
+  }
 
   std::vector<MappingView> created;
   std::vector<Removal> removed;
   std::vector<Refusal> refusals;
+  bool curious = false;
+  std::vector<Explanation> explanations;  // of refusals, while curious
 };
 
 class ListedSockets : public Host {

@@ -1,0 +1,451 @@
+// Engine::explain says what then happens, for every reason there is, and what it names as the remedy lets the
+// packet pass.
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include <gtest/gtest.h>
+
+#include "config/document.h"
+#include "config/validate.h"
+#include "tests/support/fragments.h"
+#include "tests/support/packet_builder.h"
+#include "tests/support/test_gateway.h"
+#include "translation/net/wire.h"
+
+namespace nat::test {
+namespace {
+
+constexpr auto kIn1 = "10.0.0.1:4321";
+constexpr auto kIn2 = "10.0.0.2:4322";
+constexpr auto kOut1 = "192.0.2.31:7000";
+constexpr auto kOut2 = "192.0.2.32:7000";
+constexpr auto kExternal = "203.0.113.11:4321";
+constexpr auto kNowhere = "203.0.113.11:9";
+
+// A situation in which a packet meets a certain fate.
+struct Scenario {
+  Octets packet;
+  Realm in = Realm::external;
+  Policy policy = plain_policy();
+  std::function<void(TestGateway&)> arrange = [](TestGateway&) {};
+  // Does what the remedy says, where that is no setting.
+  std::function<void(TestGateway&, const Explanation&)> relieve{};
+  bool hopeless = false;  // no remedy
+};
+
+Scenario hopeless(Octets packet, Realm in = Realm::external) {
+  Scenario scenario{.packet = std::move(packet), .in = in};
+  scenario.hopeless = true;
+  return scenario;
+}
+
+void open_mapping(TestGateway& gateway) { gateway.from_inside(udp(kIn1, kOut1)); }
+
+Scenario out(Octets packet, const std::function<void(Policy&)>& change,
+             std::function<void(TestGateway&)> arrange = open_mapping) {
+  Scenario scenario{.packet = std::move(packet), .in = Realm::internal, .arrange = std::move(arrange)};
+  change(scenario.policy);
+  return scenario;
+}
+
+Octets with_source(Octets packet, Address source) {
+  store32(packet.data() + ip::kSource, source.value());
+  return packet;
+}
+
+Octets shorter(Octets packet, std::size_t by) {
+  packet.resize(packet.size() - by);
+  store16(packet.data() + ip::kTotalLength, static_cast<std::uint16_t>(packet.size()));
+  return packet;
+}
+
+std::vector<Octets> pieces(const char* source, const char* destination, std::size_t size = 1480) {
+  return cut(udp(source, destination).payload(Octets(4000)).identification(77).may_fragment(), size);
+}
+
+Octets error_about(const Octets& packet, std::size_t quoted = SIZE_MAX) {
+  return icmp_error("192.0.2.1", "203.0.113.11", 3, 1, packet, quoted);
+}
+
+std::optional<Scenario> refused_for_room(Reason reason) {
+  const auto none = [](TestGateway&) {};
+  switch (reason) {
+    case Reason::no_external_address: {
+      Scenario scenario = out(
+          udp(kIn1, kOut1), [](Policy& p) { p.external_addresses.clear(); }, none);
+      scenario.relieve = [](TestGateway& gateway, const Explanation&) {
+        gateway.change([](Policy& p) { p.external_addresses = plain_policy().external_addresses; });
+      };
+      return scenario;
+    }
+    case Reason::ports_exhausted:
+      return out(udp(kIn2, kOut1), [](Policy& p) { p.ports.ranges = {{4321, 4321}}; });
+    case Reason::mapping_limit:
+      return out(udp(kIn2, kOut1), [](Policy& p) { p.limits.mappings = 1; });
+    case Reason::session_limit:
+      return out(udp(kIn1, kOut2), [](Policy& p) { p.limits.sessions = 1; });
+    case Reason::host_limit:
+      return out(udp(kIn2, kOut1), [](Policy& p) { p.limits.hosts = 1; });
+    case Reason::host_mapping_limit:
+      return out(udp("10.0.0.1:5", kOut1), [](Policy& p) { p.limits.mappings_per_host = 1; });
+    case Reason::host_session_limit:
+      return out(udp(kIn1, kOut2), [](Policy& p) { p.limits.sessions_per_host = 1; });
+    case Reason::mapping_session_limit:
+      return out(udp(kIn1, kOut2), [](Policy& p) { p.limits.sessions_per_mapping = 1; });
+    case Reason::creation_rate:
+      return out(udp("10.0.0.1:5", kOut1), [](Policy& p) { p.limits.mapping_rate_per_host = 1; });
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Scenario> refused_from_outside(Reason reason) {
+  Scenario scenario;
+  switch (reason) {
+    case Reason::no_mapping:
+    case Reason::unsolicited_syn: {
+      const bool tcp_too = reason == Reason::unsolicited_syn;
+      scenario.packet = tcp_too ? tcp(kOut1, kNowhere, kSyn).build() : udp(kOut1, kNowhere).build();
+      scenario.relieve = [tcp_too](TestGateway& gateway, const Explanation& told) {
+        const Protocol protocol = tcp_too ? Protocol::tcp : Protocol::udp;
+        EXPECT_NE(told.remedy.find("port-forward add " + std::string(to_string(protocol)) + " " + kNowhere),
+                  std::string::npos);
+        gateway.change([&](Policy& p) {
+          p.port_forwards.push_back({protocol, endpoint(kNowhere), endpoint(kIn2), ""});
+        });
+      };
+      return scenario;
+    }
+    case Reason::filtered_by_address:
+      scenario.packet = udp(kOut2, kExternal);
+      scenario.arrange = open_mapping;
+      return scenario;
+    case Reason::filtered_by_port:
+      scenario.packet = udp("192.0.2.31:7001", kExternal);
+      scenario.policy.udp.filtering = Behavior::address_and_port_dependent;
+      scenario.arrange = open_mapping;
+      return scenario;
+    case Reason::session_conflict:
+      scenario.policy.udp = {Behavior::address_and_port_dependent, Behavior::endpoint_independent};
+      scenario.packet = udp(kOut2, kExternal);
+      scenario.arrange = [](TestGateway& gateway) {
+        open_mapping(gateway);
+        gateway.from_inside(udp(kIn1, kOut2));
+      };
+      scenario.relieve = [](TestGateway& gateway, const Explanation& told) {
+        std::uint64_t cursor = 0;
+        gateway.engine.flush(
+            cursor, 1000,
+            [&](const MappingView& mapping) {
+              return told.remedy.find("flush external " + mapping.external.to_string()) != std::string::npos;
+            },
+            gateway.now());
+      };
+      return scenario;
+    case Reason::hairpin_off:
+      return out(udp(kIn2, kExternal), [](Policy& p) { p.hairpin = false; });
+    case Reason::tcp_no_session:
+      return hopeless(tcp(kIn1, kOut1, kAck), Realm::internal);
+    case Reason::echo_no_session:
+      return hopeless(echo_reply("192.0.2.31", "203.0.113.11", 5));
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Scenario> refused_as_it_is(Reason reason) {
+  switch (reason) {
+    case Reason::malformed_ip:
+      return hopeless(Octets(19, 0x45));
+    case Reason::malformed_transport:
+      return hopeless(shorter(udp(kOut1, kExternal), 1));
+    case Reason::invalid_source:
+      return hopeless(with_source(udp(kIn1, kOut1), address("224.0.0.1")), Realm::internal);
+    case Reason::spoofed_source:
+      return hopeless(udp(kExternal, kExternal));
+    case Reason::source_route:
+      return hopeless(udp(kOut1, kExternal).ip_options({131, 7, 4, 192, 0, 2, 1, 0}));
+    case Reason::unsupported_protocol:
+      return hopeless(other_protocol(address("10.0.0.1"), address("192.0.2.31"), 47).payload("x"),
+                      Realm::internal);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Scenario> refused_error(Reason reason) {
+  const Octets sent = udp(kExternal, kOut1).payload("hello");
+  switch (reason) {
+    case Reason::icmp_unsupported: {
+      Octets timestamp = echo("192.0.2.31", "203.0.113.11", 5);
+      timestamp[20] = 13;
+      return hopeless(timestamp);
+    }
+    case Reason::icmp_bad_checksum:
+      return hopeless(icmp_error("192.0.2.1", "203.0.113.11", 3, 1, sent).broken());
+    case Reason::icmp_quote_malformed:
+      return hopeless(error_about(sent, 24));
+    case Reason::icmp_quote_bad_checksum: {
+      Octets wrong = sent;
+      wrong[ip::kChecksum] ^= 1;
+      return hopeless(error_about(wrong));
+    }
+    case Reason::icmp_no_session:
+      return hopeless(error_about(sent));
+    case Reason::icmp_fragmented:
+      return hopeless(cut(icmp_error("192.0.2.1", "203.0.113.11", 3, 1, sent).may_fragment(), 16)[0]);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Scenario> refused_fragment(Reason reason) {
+  Scenario scenario = hopeless(pieces(kIn1, kOut1)[1], Realm::internal);
+  switch (reason) {
+    case Reason::fragment_tiny:
+      scenario.packet = cut(tcp(kIn1, kOut1, kSyn).payload(Octets(40)).may_fragment(), 8)[1];
+      return scenario;
+    case Reason::fragment_overlap:
+      scenario.arrange = [](TestGateway& gateway) { gateway.from_inside(pieces(kIn1, kOut1)[1]); };
+      return scenario;
+    case Reason::fragment_of_refused:
+      scenario.policy.external_addresses.clear();
+      scenario.arrange = [](TestGateway& gateway) { gateway.from_inside(pieces(kIn1, kOut1)[0]); };
+      return scenario;
+    case Reason::fragment_limit:
+      scenario.hopeless = false;
+      scenario.policy.limits.fragments = 0;
+      return scenario;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Scenario> scenario_of(Reason reason) {
+  for (const auto& find :
+       {refused_for_room, refused_from_outside, refused_as_it_is, refused_error, refused_fragment}) {
+    if (auto scenario = find(reason)) return scenario;
+  }
+  return std::nullopt;
+}
+
+// Asks, then does; whatever was told must come true, and the asking must change nothing.
+Outcome ask_and_do(TestGateway& gateway, const Octets& packet, Realm in, Explanation& told) {
+  Octets copy = packet;
+  const Gauges before = gateway.engine.gauges();
+  told = gateway.engine.explain({.octets = copy}, in, gateway.now());
+  const Gauges after = gateway.engine.gauges();
+  EXPECT_EQ(copy, packet);
+  EXPECT_EQ(after.mappings, before.mappings);
+  EXPECT_EQ(after.sessions, before.sessions);
+  EXPECT_EQ(after.datagrams, before.datagrams);
+  EXPECT_EQ(after.held_fragments, before.held_fragments);
+  const Outcome outcome = gateway.translate(packet, in);
+  EXPECT_STREQ(to_string(told.reason), to_string(outcome.reason));
+  if (!outcome.forwarded()) return outcome;
+  EXPECT_EQ(told.out, outcome.out);
+  EXPECT_EQ(told.source.address, source_address_of(outcome.packet));
+  EXPECT_EQ(told.destination.address, destination_address_of(outcome.packet));
+  if (told.portless) return outcome;
+  Octets left = outcome.packet;
+  PacketView view;
+  EXPECT_FALSE(PacketView::parse(left, view));
+  // A port that is yet to be chosen cannot be told.
+  EXPECT_EQ(told.source.port, told.source.port == 0 ? 0 : view.source_port());
+  EXPECT_EQ(told.destination.port, told.destination.port == 0 ? 0 : view.destination_port());
+  return outcome;
+}
+
+// What `natctl set`, or the file and a restart, make of the assignment.
+Policy assigned(const Policy& policy, const std::string& assignment) {
+  Settings settings;
+  settings.policy = policy;
+  const Document document = parse_assignments({assignment}, "");
+  const auto wanted = validate(settings, {&document, 1}, Interfaces::optional);
+  EXPECT_TRUE(wanted) << assignment;
+  return wanted ? wanted->policy : policy;
+}
+
+void expect_passes(TestGateway& gateway, const Scenario& scenario) {
+  Explanation told;
+  const Outcome outcome = ask_and_do(gateway, scenario.packet, scenario.in, told);
+  EXPECT_NE(outcome.action(), Action::drop) << to_string(outcome.reason);
+  EXPECT_EQ(told.remedy, "");
+  EXPECT_EQ(told.setting, "");
+}
+
+void expect_refused_and_remedied(Reason reason, const Scenario& scenario) {
+  TestGateway gateway(scenario.policy);
+  scenario.arrange(gateway);
+  gateway.observer.curious = true;
+  Explanation told;
+  const Outcome outcome = ask_and_do(gateway, scenario.packet, scenario.in, told);
+  ASSERT_STREQ(to_string(outcome.reason), to_string(reason));
+  ASSERT_FALSE(told.steps.empty());
+  EXPECT_EQ(told.steps.back().name, "verdict");
+
+  ASSERT_EQ(gateway.observer.explanations.size(), 1U) << "and the observer hears the same";
+  const Explanation& after = gateway.observer.explanations[0];
+  EXPECT_EQ(after.reason, reason);
+  EXPECT_EQ(after.remedy, told.remedy);
+  EXPECT_EQ(after.setting, told.setting);
+
+  EXPECT_EQ(told.remedy.starts_with("none: "), scenario.hopeless) << told.remedy;
+  EXPECT_FALSE(told.remedy.empty());
+  if (scenario.hopeless) {
+    EXPECT_EQ(told.setting, "");
+  } else if (scenario.relieve) {
+    scenario.relieve(gateway, told);
+    expect_passes(gateway, scenario);
+  } else {
+    // From the beginning, as some settings are read at the start only.
+    TestGateway remedied(assigned(scenario.policy, told.setting));
+    scenario.arrange(remedied);
+    expect_passes(remedied, scenario);
+  }
+}
+
+// Two reasons are nobody's who asks the engine about one packet: a router's, and one that needs time to pass.
+bool is_told_elsewhere(Reason reason) {
+  return reason == Reason::ttl_expired || reason == Reason::fragment_timeout;
+}
+
+TEST(Explain, ComesTrueForEveryReason) {
+  for (std::size_t r = 0; r < kReasonCount; ++r) {
+    const auto reason = static_cast<Reason>(r);
+    if (action_of(reason) != Action::drop || is_told_elsewhere(reason)) continue;
+    SCOPED_TRACE(to_string(reason));
+    const auto scenario = scenario_of(reason);
+    ASSERT_TRUE(scenario) << "a reason needs a scenario here";
+    expect_refused_and_remedied(reason, *scenario);
+  }
+}
+
+// The live ones act on the engine that refused.
+TEST(Explain, SettingsActAtOnce) {
+  for (const Reason reason : {Reason::filtered_by_address, Reason::filtered_by_port, Reason::hairpin_off,
+                              Reason::ports_exhausted, Reason::host_mapping_limit, Reason::host_session_limit,
+                              Reason::mapping_session_limit, Reason::creation_rate, Reason::fragment_limit}) {
+    SCOPED_TRACE(to_string(reason));
+    const Scenario scenario = *scenario_of(reason);
+    TestGateway gateway(scenario.policy);
+    scenario.arrange(gateway);
+    Explanation told;
+    ask_and_do(gateway, scenario.packet, scenario.in, told);
+    gateway.apply(assigned(gateway.engine.policy(), told.setting));
+    expect_passes(gateway, scenario);
+  }
+}
+
+// A filter that tells ports apart needs no more than to tell addresses apart, where that is enough.
+TEST(Explain, NamesTheSmallestOpening) {
+  Policy policy = plain_policy();
+  policy.udp.filtering = Behavior::address_and_port_dependent;
+  TestGateway gateway(policy);
+  open_mapping(gateway);
+  Explanation told;
+  ask_and_do(gateway, udp("192.0.2.31:1", kExternal), Realm::external, told);
+  EXPECT_EQ(told.setting, "udp.filtering=address-dependent");
+  ask_and_do(gateway, udp(kOut2, kExternal), Realm::external, told);
+  EXPECT_EQ(told.setting, "udp.filtering=endpoint-independent");
+  gateway.change([](Policy& p) { p.hairpin_filter = true; });
+  ask_and_do(gateway, udp(kIn2, kExternal), Realm::internal, told);
+  EXPECT_EQ(told.setting, "nat.hairpin-filter=no");
+}
+
+TEST(Explain, ComesTrueForWhatPasses) {
+  TestGateway gateway;
+  gateway.host.sockets = {{Protocol::udp, 53}, {Protocol::icmp, 0}};
+  Explanation told;
+  const auto expect = [&](Reason reason, const Octets& packet, Realm in) {
+    EXPECT_STREQ(to_string(ask_and_do(gateway, packet, in, told).reason), to_string(reason));
+    EXPECT_EQ(told.remedy, "");
+  };
+  expect(Reason::translated, udp(kIn1, kOut1), Realm::internal);
+  expect(Reason::translated, udp(kIn1, kOut2), Realm::internal);
+  expect(Reason::translated, udp(kOut1, kExternal), Realm::external);
+  expect(Reason::hairpinned, udp(kIn2, kExternal), Realm::internal);
+  expect(Reason::hairpinned, udp(kIn1, kExternal), Realm::internal);
+  expect(Reason::gateway_traffic, udp(kOut1, "203.0.113.11:53"), Realm::external);
+  expect(Reason::not_ours, udp(kOut1, "192.0.2.99:53"), Realm::external);
+  expect(Reason::translated, tcp(kIn1, kOut1, kSyn), Realm::internal);
+  expect(Reason::translated, echo("10.0.0.1", "192.0.2.31", 700), Realm::internal);
+  expect(Reason::translated, echo_reply("192.0.2.31", "203.0.113.11", 700), Realm::external);
+  expect(Reason::gateway_traffic, echo("192.0.2.31", "203.0.113.11", 700), Realm::external);
+  expect(Reason::translated, error_about(udp(kExternal, kOut1)), Realm::external);
+  expect(Reason::translated, icmp_error("10.0.0.1", "192.0.2.31", 3, 3, udp(kOut1, kIn1)), Realm::internal);
+  // 10.0.0.2 sent to the external endpoint of 10.0.0.1, which has no such port any more.
+  const Octets arrived = udp("203.0.113.11:4322", kIn1);
+  expect(Reason::hairpinned, icmp_error("10.0.0.1", "203.0.113.11", 3, 3, arrived), Realm::internal);
+  const auto datagram = pieces(kIn1, kOut1);
+  expect(Reason::fragment_held, datagram[2], Realm::internal);
+  expect(Reason::translated, datagram[0], Realm::internal);
+  expect(Reason::translated, datagram[1], Realm::internal);
+}
+
+TEST(Explain, AHeldFragmentIsExplainedWhenItIsGivenUp) {
+  TestGateway gateway;
+  gateway.observer.curious = true;
+  Explanation told;
+  EXPECT_EQ(ask_and_do(gateway, pieces(kIn1, kOut1)[1], Realm::internal, told).reason, Reason::fragment_held);
+  EXPECT_TRUE(gateway.observer.explanations.empty());
+  gateway.pass(seconds(2));
+  ASSERT_EQ(gateway.released().size(), 1U);
+  ASSERT_EQ(gateway.observer.explanations.size(), 1U);
+  const Explanation& after = gateway.observer.explanations[0];
+  EXPECT_EQ(after.reason, Reason::fragment_timeout);
+  EXPECT_EQ(after.source.address, address("10.0.0.1"));
+  // With the remedy, the first fragment that comes after those two seconds is in time.
+  TestGateway patient(assigned(plain_policy(), after.setting));
+  patient.from_inside(pieces(kIn1, kOut1)[1]);
+  patient.pass(seconds(2));
+  patient.from_inside(pieces(kIn1, kOut1)[0]);
+  const auto released = patient.released();
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_TRUE(released[0].second.forwarded());
+}
+
+// A refused fragment leaves no trace, so that a second one like it is refused for the same reason.
+TEST(Explain, ARefusedFragmentOccupiesNothing) {
+  Policy policy = plain_policy();
+  policy.limits.fragment_bytes = 1000;
+  TestGateway gateway(policy);
+  for (int i = 0; i < 2; ++i) {
+    Explanation told;
+    EXPECT_EQ(ask_and_do(gateway, pieces(kIn1, kOut1)[1], Realm::internal, told).reason,
+              Reason::fragment_limit);
+  }
+}
+
+// To count hops is the router's part, not the engine's; but who asks wants to know.
+TEST(Explain, NamesATimeToLiveThatEndsHere) {
+  TestGateway gateway;
+  Octets last = udp(kIn1, kOut1).ttl(1);
+  const Explanation told = gateway.engine.explain({.octets = last}, Realm::internal, gateway.now());
+  EXPECT_EQ(told.reason, Reason::translated);
+  EXPECT_TRUE(std::any_of(told.steps.begin(), told.steps.end(),
+                          [](const Step& step) { return step.name == "ttl" && step.outcome == "deny"; }));
+}
+
+// The words that a person needs: who holds the port, whom it has contacted, what the host uses.
+TEST(Explain, TheStepsTellWhatIsThere) {
+  TestGateway gateway;
+  open_mapping(gateway);
+  const auto detail = [&](const Octets& packet, Realm in, const char* step) -> std::string {
+    Octets copy = packet;
+    for (const Step& each : gateway.engine.explain({.octets = copy}, in, gateway.now()).steps) {
+      if (each.name == step) return each.detail;
+    }
+    return "no such step";
+  };
+  const Octets stranger = udp(kOut2, kExternal);
+  EXPECT_EQ(detail(stranger, Realm::external, "filtering"), "address-dependent; contacted: 192.0.2.31:7000");
+  EXPECT_EQ(detail(stranger, Realm::external, "mapping"),
+            "1: 10.0.0.1:4321 = 203.0.113.11:4321, expires in 5:00");
+  EXPECT_EQ(detail(udp("10.0.0.1:5", kOut1), Realm::internal, "quota"),
+            "10.0.0.1 has 1 of 16384 mappings and 1 of 65536 sessions");
+}
+
+}  // namespace
+}  // namespace nat::test

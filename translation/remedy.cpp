@@ -1,0 +1,145 @@
+#include "translation/remedy.h"
+
+#include <algorithm>
+
+namespace nat {
+namespace {
+
+enum class When { live, restart };
+
+Remedy set_to(const std::string& key, const std::string& value, When when = When::live) {
+  const std::string setting = key + "=" + value;
+  if (when == When::live) return {"natctl set " + setting, setting};
+  return {key + " = " + value + " in natd.conf, and a restart of natd", setting};
+}
+
+// Enough for one more, and not just for one more.
+Remedy more(const std::string& key, std::uint32_t now, std::uint32_t most, When when = When::live) {
+  return set_to(key, std::to_string(std::min<std::uint64_t>(2 * std::uint64_t{now} + 1, most)), when);
+}
+
+Remedy none(const std::string& why) { return {"none: " + why, ""}; }
+
+bool covers(const std::vector<PortRange>& ranges, PortRange wanted) {
+  std::uint32_t next = wanted.first;
+  for (bool moved = true; moved && next <= wanted.last;) {
+    moved = false;
+    for (const PortRange& range : ranges) {
+      if (range.first > next || range.last < next) continue;
+      next = std::uint32_t{range.last} + 1;
+      moved = true;
+    }
+  }
+  return next > wanted.last;
+}
+
+Remedy more_ports(const Policy& policy) {
+  if (covers(policy.ports.ranges, {512, 65535})) {
+    return {"one more external address: pool.address = ADDRESS in natd.conf, and a restart of natd", ""};
+  }
+  return set_to("ports.ranges", "512-65535");
+}
+
+Remedy more_fragments(const Refused& refused, const Limits& limits) {
+  if (refused.limit == "limits.fragments") return more(refused.limit, limits.fragments, 65536);
+  if (refused.limit == "limits.fragment-bytes")
+    return more(refused.limit, std::max(limits.fragment_bytes, 65536U), 1U << 30);
+  return none("a datagram in so many pieces is no honest one");
+}
+
+Remedy another_filter(const Refused& refused) {
+  if (refused.hairpinned) return set_to("nat.hairpin-filter", "no");
+  const bool address_is_enough = refused.reason == Reason::filtered_by_port && refused.contacted_address;
+  Remedy remedy =
+      set_to(std::string(to_string(refused.protocol)) + ".filtering",
+             to_string(address_is_enough ? Behavior::address_dependent : Behavior::endpoint_independent));
+  remedy.text += ", or a packet from the internal endpoint to this remote first";
+  return remedy;
+}
+
+Remedy a_mapping(const Refused& refused) {
+  if (refused.protocol == Protocol::icmp)
+    return none("echo requests from outside are for the gateway itself");
+  return {"natctl port-forward add " + std::string(to_string(refused.protocol)) + " " +
+              refused.destination.to_string() + " HOST:PORT, or traffic from an internal host first",
+          ""};
+}
+
+}  // namespace
+
+Remedy remedy_for(const Refused& refused, const Policy& policy) {
+  const Limits& limits = policy.limits;
+  switch (refused.reason) {
+    case Reason::filtered_by_address:
+    case Reason::filtered_by_port:
+      return another_filter(refused);
+    case Reason::no_mapping:
+    case Reason::unsolicited_syn:
+      return a_mapping(refused);
+    case Reason::tcp_no_session:
+      return none("a connection begins with a SYN, and this one is unknown or was forgotten");
+    case Reason::echo_no_session:
+      return none("a reply needs a request, and nobody asked");
+    case Reason::session_conflict:
+      return {"natctl flush external " + refused.rival.to_string() + ", the mapping of the other session",
+              ""};
+    case Reason::hairpin_off:
+      return set_to("nat.hairpin", "yes");
+    case Reason::no_external_address:
+      return {"an IPv4 address on the external interface", ""};
+    case Reason::ports_exhausted:
+      return more_ports(policy);
+    case Reason::mapping_limit:
+      return more("limits.mappings", limits.mappings, 4194304, When::restart);
+    case Reason::session_limit:
+      return more("limits.sessions", limits.sessions, 16777216, When::restart);
+    case Reason::host_limit:
+      return more("limits.hosts", limits.hosts, 1048576, When::restart);
+    case Reason::host_mapping_limit:
+      return more("limits.mappings-per-host", limits.mappings_per_host, 4194304);
+    case Reason::host_session_limit:
+      return more("limits.sessions-per-host", limits.sessions_per_host, 16777216);
+    case Reason::mapping_session_limit:
+      return more("limits.sessions-per-mapping", limits.sessions_per_mapping, 16777216);
+    case Reason::creation_rate:
+      return set_to("limits.mapping-rate-per-host", "0");
+    case Reason::fragment_timeout: {
+      const auto wait = std::chrono::ceil<std::chrono::seconds>(2 * policy.timeouts.fragment_wait).count();
+      return set_to("fragments.wait", std::to_string(std::min<std::int64_t>(wait, 60)) + "s");
+    }
+    case Reason::fragment_limit:
+      return more_fragments(refused, limits);
+    case Reason::fragment_of_refused:
+      return none("it shares the fate of its datagram's first fragment; see what would let that pass");
+    case Reason::icmp_no_session:
+      return none("an ICMP error passes only about a packet of an open session");
+    case Reason::unsupported_protocol:
+      return none("natd translates TCP, UDP and ICMP only");
+    case Reason::icmp_unsupported:
+      return none("natd translates echo messages and errors only");
+    case Reason::spoofed_source:
+      return none("the external addresses are natd's own, and nobody else may send from them");
+    case Reason::ttl_expired:
+      return none("its sender must give it a larger time to live");
+    case Reason::malformed_ip:
+    case Reason::malformed_transport:
+    case Reason::invalid_source:
+    case Reason::source_route:
+    case Reason::icmp_bad_checksum:
+    case Reason::icmp_quote_malformed:
+    case Reason::icmp_quote_bad_checksum:
+    case Reason::icmp_fragmented:
+    case Reason::fragment_tiny:
+    case Reason::fragment_overlap:
+      return none("no setting makes natd accept a packet like this");
+    case Reason::translated:
+    case Reason::hairpinned:
+    case Reason::fragment_held:
+    case Reason::not_ours:
+    case Reason::gateway_traffic:
+      break;
+  }
+  return {};
+}
+
+}  // namespace nat
