@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -60,10 +61,11 @@ json Agent::obey(const std::string& line) {
   words >> verb;
   if (verb == "join") return join(words);
   if (verb == "heard") return heard(words);
-  if (verb != "observe" && verb != "hairpin" && verb != "leave")
+  if (verb != "observe" && verb != "ask" && verb != "hairpin" && verb != "leave")
     return refusal("unknown command '" + verb + "'");
   if (!seat_) return refusal("not joined");
   if (verb == "observe") return observe(words);
+  if (verb == "ask") return ask_one(words);
   if (verb == "hairpin") return hairpin(words);
   for (const auto& stream : seat_->tcp.streams()) stream->abort();
   seat_.reset();
@@ -133,6 +135,39 @@ json Agent::observe_tcp() {
           {"s1", text_of(first.observed())},
           {"s2", text_of(second.observed())},
           {"s2_second_port", text_of(second_port.observed())}};
+}
+
+json Agent::ask_one(std::istringstream& words) {
+  std::string protocol, server;
+  words >> protocol >> server;
+  const ClientSettings& settings = options_.settings;
+  const std::tuple<const char*, Stage, Endpoint> known[] = {
+      {"s1", Stage::first_server, settings.first()},
+      {"s2", Stage::second_server, settings.second()},
+      {"s2_second_port", Stage::second_port, settings.second_port()}};
+  for (const auto& [name, stage, endpoint] : known) {
+    if (server != name) continue;
+    ++question_;
+    if (protocol == "udp") return {{"ok", true}, {"seen", text_of(seen_over_udp(stage, endpoint))}};
+    if (protocol != "tcp") break;
+    Question question{&seat_->tcp.dial(endpoint), ping(Protocol::tcp, stage)};
+    ask({&seat_->udp, &seat_->tcp}, {&question}, settings.timeout);
+    return {{"ok", true}, {"seen", text_of(question.observed())}};
+  }
+  return refusal("ask needs udp or tcp, and s1, s2 or s2_second_port");
+}
+
+std::optional<Endpoint> Agent::seen_over_udp(Stage stage, const Endpoint& server) {
+  const milliseconds patience = options_.settings.timeout;
+  pongs_.clear();
+  exchange(
+      {&seat_->udp, &seat_->tcp}, {static_cast<unsigned>(patience / kAgain) + 1, kAgain, patience},
+      [&] { seat_->udp.send(ping(Protocol::udp, stage), server); },
+      [&] {
+        absorb();
+        return !pongs_.empty();
+      });
+  return pongs_.empty() ? std::nullopt : std::optional(pongs_.front().observed);
 }
 
 json Agent::hairpin(std::istringstream& words) {

@@ -4,6 +4,7 @@
 //
 //   join PORT                     take the local port, UDP and TCP            -> local
 //   observe udp|tcp               ask the servers                             -> s1, s2, s2_second_port
+//   ask udp|tcp SERVER            ask one of them, named as above              -> seen
 //   hairpin udp|tcp ADDR:PORT RUN send to another client, whose run RUN is
 //   heard MILLISECONDS            wait for messages of other clients          -> heard, strays
 //   leave                         give the port up
@@ -46,6 +47,8 @@ class Agent {
   nlohmann::json observe(std::istringstream& words);
   nlohmann::json observe_udp();
   nlohmann::json observe_tcp();
+  nlohmann::json ask_one(std::istringstream& words);
+  std::optional<Endpoint> seen_over_udp(Stage stage, const Endpoint& server);
   nlohmann::json hairpin(std::istringstream& words);
   nlohmann::json heard(std::istringstream& words);
 

@@ -28,21 +28,33 @@ std::optional<bool> translated(const Findings& findings) {
   return std::nullopt;
 }
 
+namespace {
+
+std::optional<bool> consistent(const std::optional<Endpoint>& first, const std::optional<Endpoint>& second,
+                               const std::optional<Endpoint>& second_port) {
+  if (!first || !second) return std::nullopt;
+  return first == second && (!second_port || second_port == second);
+}
+
+}  // namespace
+
 std::optional<bool> consistent(const Findings& findings) {
-  if (!findings.first_server || !findings.second_server) return std::nullopt;
-  return findings.first_server == findings.second_server &&
-         (!findings.second_port || findings.second_port == findings.second_server);
+  return consistent(findings.first_server, findings.second_server, findings.second_port);
+}
+
+std::optional<Behavior> mapping_of(const std::optional<Endpoint>& first,
+                                   const std::optional<Endpoint>& second,
+                                   const std::optional<Endpoint>& second_port) {
+  if (second && second_port && second != second_port) return Behavior::address_and_port_dependent;
+  const auto same = consistent(first, second, second_port);
+  if (!same) return std::nullopt;
+  if (*same) return Behavior::endpoint_independent;
+  if (!second_port) return std::nullopt;
+  return Behavior::address_dependent;
 }
 
 std::optional<Behavior> mapping(const Findings& findings) {
-  if (findings.second_server && findings.second_port && findings.second_server != findings.second_port) {
-    return Behavior::address_and_port_dependent;
-  }
-  const auto same = consistent(findings);
-  if (!same) return std::nullopt;
-  if (*same) return Behavior::endpoint_independent;
-  if (!findings.second_port) return std::nullopt;
-  return Behavior::address_dependent;
+  return mapping_of(findings.first_server, findings.second_server, findings.second_port);
 }
 
 std::optional<Behavior> filtering(const Findings& findings) {

@@ -8,6 +8,7 @@
 
 #include "filtering/behavior.h"
 #include "tests/natcheck/message.h"
+#include "tests/natcheck/port.h"
 
 namespace nat::check {
 
@@ -18,6 +19,7 @@ struct Unsolicited {
       Outcome::none;  // what came back to the sender: sent (nothing), pending, open, refused, icmp
   std::uint8_t icmp_type = 0;
   std::uint8_t icmp_code = 0;
+  milliseconds after{};  // how long after a SYN its answer came, or was given up on
 };
 
 // From a second local port of the client to the external endpoint of its first.
@@ -54,6 +56,10 @@ std::optional<bool> translated(const Findings& findings);
 // One external endpoint towards all servers; the paper's condition for hole punching.
 std::optional<bool> consistent(const Findings& findings);
 std::optional<Behavior> mapping(const Findings& findings);
+// From what three endpoints saw of a local one: two addresses, and another port of the second address.
+std::optional<Behavior> mapping_of(const std::optional<Endpoint>& first,
+                                   const std::optional<Endpoint>& second,
+                                   const std::optional<Endpoint>& second_port);
 std::optional<Behavior> filtering(const Findings& findings);
 
 // What the sender of an unsolicited packet got back, or that it passed. `intercepted`: the handshake

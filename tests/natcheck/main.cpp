@@ -10,10 +10,14 @@
 #include "tests/natcheck/options.h"
 #include "tests/natcheck/report.h"
 #include "tests/natcheck/server.h"
+#include "tests/natcheck/stun/client.h"
+#include "tests/natcheck/stun/server.h"
 
 namespace {
 
 using namespace nat::check;
+
+const char* const kCommands = "server, client, multi, agent, stun and stun-server";
 
 int serve(const Arguments& arguments) {
   const ServerSettings settings = server_options(arguments);
@@ -54,8 +58,31 @@ int obey(const Arguments& arguments) {
   return 0;
 }
 
+int check_by_stun(const Arguments& arguments) {
+  const stun::ClientOptions options = stun::client_options(arguments);
+  const stun::Report report = stun::run_client(options);
+  if (options.json) {
+    std::cout << stun::json(report).dump(2) << "\n";
+  } else {
+    std::cout << stun::table(report);
+  }
+  const int code = stun::exit_code(report);
+  if (code == kUnreachable) std::cerr << "natcheck: the server did not answer; is it running there?\n";
+  return code;
+}
+
+int serve_stun(const Arguments& arguments) {
+  const stun::Layout layout = stun::server_options(arguments);
+  stun::Server server(layout);
+  std::cout << "natcheck stun-server: ready on " << layout.primary.to_string();
+  if (layout.alternate) std::cout << " and " << layout.alternate->to_string();
+  std::cout << ", UDP and TCP" << std::endl;
+  server.run();
+  return 0;
+}
+
 int dispatch(const Arguments& all) {
-  if (all.empty()) throw UsageError("name a command: server, client, multi or agent");
+  if (all.empty()) throw UsageError(std::string("name a command: ") + kCommands);
   const std::string& command = all.front();
   const Arguments arguments(all.begin() + 1, all.end());
   if (std::find(all.begin(), all.end(), "--help") != all.end() || command == "help") {
@@ -70,7 +97,9 @@ int dispatch(const Arguments& all) {
   if (command == "client") return check(arguments);
   if (command == "multi") return check_several(arguments);
   if (command == "agent") return obey(arguments);
-  throw UsageError("unknown command '" + command + "'; there are server, client, multi and agent");
+  if (command == "stun") return check_by_stun(arguments);
+  if (command == "stun-server") return serve_stun(arguments);
+  throw UsageError("unknown command '" + command + "'; there are " + kCommands);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ struct Message {
   Outcome outcome = Outcome::none;
   std::uint8_t icmp_type = 0;
   std::uint8_t icmp_code = 0;
-  std::uint16_t wait = 0;  // milliseconds
+  std::uint16_t wait = 0;  // milliseconds: how long to wait; in a report, how long after the SYN
   Endpoint subject;
   Endpoint raw_local;
   Endpoint raw_observed;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/natcheck/client.h"
+#include "tests/natcheck/findings.h"
 
 namespace nat::check {
 namespace {
@@ -36,6 +37,7 @@ class Coordinator {
   void join_together();
   void join(std::size_t host, std::uint16_t port) { call({host}, "join " + std::to_string(port)); }
   void stagger();
+  void part();
   void observe(const std::string& name, const Numbers& hosts, bool compare = true);
   Round observed(const Numbers& hosts, Protocol protocol);
 
@@ -56,8 +58,10 @@ class Coordinator {
 
 Coordinator::Coordinator(const MultiOptions& options) : options_(options), all_(options.hosts.size()) {
   std::iota(all_.begin(), all_.end(), 0);
-  if (options.udp) report_.protocols.push_back({Protocol::udp, {}, {}, 0});
-  if (options.tcp) report_.protocols.push_back({Protocol::tcp, {}, {}, 0});
+  for (const Protocol protocol : {Protocol::udp, Protocol::tcp}) {
+    if (protocol == Protocol::udp ? options.udp : options.tcp)
+      report_.protocols.emplace_back().protocol = protocol;
+  }
 }
 
 MultiReport Coordinator::run() {
@@ -70,6 +74,8 @@ MultiReport Coordinator::run() {
   observe("after hairpins", all_);
   call(all_, "leave");
   stagger();
+  call(all_, "leave");
+  part();
   return std::move(report_);
 }
 
@@ -141,6 +147,23 @@ void Coordinator::stagger() {
   observe("host 1 returns", all_);
 }
 
+// At a third port, where each host asks one server, and its neighbours others.
+void Coordinator::part() {
+  const char* const servers[] = {"s1", "s2", "s2_second_port"};
+  try {
+    call(all_, "join " + std::to_string(report_.port + 2));
+  } catch (const SetupError&) {
+    return;  // taken on one of the hosts
+  }
+  for (MultiFindings& findings : report_.protocols) {
+    for (const std::size_t host : all_) {
+      const auto answer = call({host}, std::string("ask ") + to_string(findings.protocol) + " " +
+                                           servers[host % std::size(servers)]);
+      if (const auto seen = endpoint_in(answer.front(), "seen")) findings.apart[host] = *seen;
+    }
+  }
+}
+
 void Coordinator::observe(const std::string& name, const Numbers& hosts, bool compare) {
   for (MultiFindings& findings : report_.protocols) {
     Round round = observed(hosts, findings.protocol);
@@ -164,6 +187,7 @@ Round Coordinator::observed(const Numbers& hosts, Protocol protocol) {
     const auto first = endpoint_in(answers[i], "s1"), second = endpoint_in(answers[i], "s2"),
                second_port = endpoint_in(answers[i], "s2_second_port");
     round.endpoints[hosts[i]] = first;
+    if (const auto mapping = mapping_of(first, second, second_port)) round.mappings[hosts[i]] = *mapping;
     round.complete = round.complete && first && second && second_port;
     round.consistent = round.consistent && first == second && second == second_port;
     if (first && !seen.insert(*first).second) round.distinct = false;
@@ -261,6 +285,36 @@ bool undisturbed(const MultiFindings& findings) {
 bool hairpins(const MultiFindings& findings) {
   return std::all_of(findings.pairs.begin(), findings.pairs.end(),
                      [](const auto& entry) { return entry.second.two_way; });
+}
+
+bool overloaded(const MultiFindings& findings) {
+  std::set<Endpoint> seen;
+  for (const auto& [host, endpoint] : findings.apart) {
+    if (!seen.insert(endpoint).second) return true;
+  }
+  return std::any_of(findings.rounds.begin(), findings.rounds.end(),
+                     [](const Round& round) { return !round.distinct; });
+}
+
+std::optional<bool> steady(const MultiFindings& findings) {
+  std::set<Behavior> seen;
+  for (const Round& round : findings.rounds) {
+    for (const auto& [host, mapping] : round.mappings) seen.insert(mapping);
+  }
+  if (seen.empty()) return std::nullopt;
+  return seen.size() == 1;
+}
+
+std::optional<bool> external_sources(const MultiFindings& findings) {
+  std::optional<bool> external;
+  for (const auto& [direction, pair] : findings.pairs) {
+    if (!pair.source || findings.rounds.empty()) continue;
+    const auto sender = findings.rounds.front().endpoints.find(direction.first);
+    const bool same = sender != findings.rounds.front().endpoints.end() && sender->second &&
+                      sender->second->address == pair.source->address;
+    external = external.value_or(true) && same;
+  }
+  return external;
 }
 
 int exit_code(const MultiReport& report) {

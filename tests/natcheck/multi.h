@@ -1,6 +1,6 @@
 // The test that the paper left for the future: do several hosts behind one gateway, all at the same local
 // port, get in each other's way? KM1: together, one after the other, one leaving and coming back. KM2: each
-// to each, by hairpin.
+// to each, by hairpin. At last each asks another server, which shows external endpoints that hosts share.
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "filtering/behavior.h"
 #include "tests/natcheck/host.h"
 #include "tests/natcheck/options.h"
 
@@ -18,6 +19,7 @@ namespace nat::check {
 struct Round {
   std::string name;
   std::map<std::size_t, std::optional<Endpoint>> endpoints;  // by host; nothing where a server did not answer
+  std::map<std::size_t, Behavior> mappings;                  // by host, where the servers' answers tell
   bool complete = true;                                      // every server answered every host
   bool consistent = true;                                    // each host had one endpoint towards all servers
   bool distinct = true;                                      // no two hosts had the same
@@ -33,6 +35,8 @@ struct Pair {
 struct MultiFindings {
   Protocol protocol = Protocol::udp;
   std::vector<Round> rounds;
+  // By host, once each asks another server: where two have the same endpoint, it is shared.
+  std::map<std::size_t, Endpoint> apart;
   std::map<std::pair<std::size_t, std::size_t>, Pair> pairs;  // (from, to)
   unsigned strays = 0;  // messages that reached a host they were not for
 };
@@ -50,6 +54,13 @@ MultiReport run_multi(const MultiOptions& options);
 // sides.
 bool undisturbed(const MultiFindings& findings);
 bool hairpins(const MultiFindings& findings);
+
+// Whether two hosts had one external endpoint at the same time.
+bool overloaded(const MultiFindings& findings);
+// Whether every host had the same mapping behaviour every time; unknown if there was nothing to compare.
+std::optional<bool> steady(const MultiFindings& findings);
+// Whether every source of a hairpin was an external address of its sender; unknown if nothing arrived.
+std::optional<bool> external_sources(const MultiFindings& findings);
 
 // The sum of 1 (UDP) and 2 (TCP) where hosts disturb each other, 4 (UDP) and 8 (TCP) where a hairpin is
 // missing.

@@ -4,7 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/natcheck/misbehavior.h"
 #include "tests/natcheck/multi.h"
+#include "tests/natcheck/report_parts.h"
 
 namespace nat::check {
 namespace {
@@ -15,12 +17,7 @@ const char* title(const MultiFindings& findings) {
   return findings.protocol == Protocol::udp ? "UDP" : "TCP";
 }
 
-std::string padded(std::string cell, std::size_t width) {
-  cell.resize(std::max(width, cell.size()), ' ');
-  return cell;
-}
-
-const char* yes_no(bool value) { return value ? "yes" : "NO"; }
+const char* loud(bool value) { return value ? "yes" : "NO"; }
 
 struct Count {
   std::size_t pairs = 0, one_way = 0, upward = 0, two_way = 0;
@@ -38,38 +35,26 @@ Count count(const MultiFindings& findings) {
   return all;
 }
 
-// Whether every source was an external address of its sender; unknown if nothing arrived.
-std::optional<bool> external_sources(const MultiFindings& findings) {
-  std::optional<bool> external;
-  for (const auto& [direction, pair] : findings.pairs) {
-    if (!pair.source) continue;
-    const auto sender = findings.rounds.front().endpoints.find(direction.first);
-    const bool same = sender != findings.rounds.front().endpoints.end() && sender->second &&
-                      sender->second->address == pair.source->address;
-    external = external.value_or(true) && same;
-  }
-  return external;
-}
-
 void write(std::ostream& text, const MultiFindings& findings) {
   constexpr std::size_t kName = 20, kColumn = 13;
   text << padded(title(findings), kName) << padded("complete", kColumn) << padded("consistent", kColumn)
        << padded("distinct", kColumn) << "unchanged\n";
   for (const Round& round : findings.rounds) {
-    text << padded(round.name, kName) << padded(yes_no(round.complete), kColumn)
-         << padded(yes_no(round.consistent), kColumn) << padded(yes_no(round.distinct), kColumn)
-         << (round.unchanged ? yes_no(*round.unchanged) : "-") << "\n";
+    text << padded(round.name, kName) << padded(loud(round.complete), kColumn)
+         << padded(loud(round.consistent), kColumn) << padded(loud(round.distinct), kColumn)
+         << (round.unchanged ? loud(*round.unchanged) : "-") << "\n";
   }
   const Count counted = count(findings);
   text << padded("hairpins", kName) << "one-way " << counted.one_way << " of " << counted.upward
        << ", two-way " << counted.two_way << " of " << counted.pairs;
   if (const auto external = external_sources(findings))
     text << ", sources " << (*external ? "external" : "INTERNAL");
-  text << "\n" << padded("strays", kName) << findings.strays << "\n\n";
-}
-
-nlohmann::json or_null(const std::optional<Endpoint>& endpoint) {
-  return endpoint ? nlohmann::json(endpoint->to_string()) : nlohmann::json();
+  text << "\n" << padded("strays", kName) << findings.strays << "\n";
+  text << padded("one server each", kName)
+       << (findings.apart.size() < 2 ? "unknown"
+           : overloaded(findings)    ? "endpoints SHARED"
+                                     : "endpoints distinct")
+       << "\n\n";
 }
 
 nlohmann::json json(const Round& round) {
@@ -95,11 +80,15 @@ nlohmann::json json(const MultiFindings& findings) {
          {"two_way", pair.two_way},
          {"source", or_null(pair.source)}});
   }
-  const auto external = external_sources(findings);
+  nlohmann::json apart = nlohmann::json::object();
+  for (const auto& [host, endpoint] : findings.apart) apart[std::to_string(host + 1)] = endpoint.to_string();
   return {{"rounds", rounds},
           {"hairpins", pairs},
-          {"external_sources", external ? nlohmann::json(*external) : nlohmann::json()},
+          {"external_sources", or_null(external_sources(findings))},
           {"strays", findings.strays},
+          {"apart", apart},
+          {"overloaded", overloaded(findings)},
+          {"steady", or_null(steady(findings))},
           {"undisturbed", undisturbed(findings)},
           {"hairpins_work", hairpins(findings)}};
 }
@@ -113,7 +102,7 @@ std::string table(const MultiReport& report) {
   for (std::size_t i = 0; i < named; ++i) text << (i ? ", " : " ") << report.hosts[i].second;
   text << (named < report.hosts.size() ? ", ...\n\n" : "\n\n");
   for (const MultiFindings& findings : report.protocols) write(text, findings);
-  text << "several hosts:";
+  text << lines(misbehaviors(report)) << "several hosts:";
   const char* separator = " ";
   for (const MultiFindings& findings : report.protocols) {
     text << separator << title(findings) << (undisturbed(findings) ? " undisturbed" : " DISTURBED")
@@ -133,6 +122,7 @@ nlohmann::json json(const MultiReport& report) {
   }
   for (const MultiFindings& findings : report.protocols)
     object[to_string(findings.protocol)] = json(findings);
+  object["misbehaviors"] = json(misbehaviors(report));
   return object;
 }
 

@@ -7,6 +7,7 @@
 
 #include "tests/natcheck/option_values.h"
 #include "tests/natcheck/socket.h"
+#include "tests/natcheck/stun/options.h"
 
 namespace nat::check {
 namespace {
@@ -74,7 +75,7 @@ po::options_description multi_description() {
       "bind", po::value<std::string>()->value_name("A1,A2,..."),
       "local addresses, one for each host; without --host, all on this host")(
       "port", po::value<std::string>()->value_name("C"),
-      "local port that all hosts share; the next one is used too (default: random)")(
+      "local port that all hosts share; the next two are used too (default: random)")(
       "program", po::value<std::string>()->default_value(own_path())->value_name("PATH"),
       "what natcheck is called on the hosts");
   add_choice(all);
@@ -168,7 +169,7 @@ MultiOptions multi_options(const Arguments& arguments) {
   if (!options.binds.empty() && options.binds.size() != options.hosts.size()) {
     throw UsageError("--bind: give one address for each --host");
   }
-  if (values.count("port")) options.port = port_of("port", values["port"].as<std::string>(), 65534);
+  if (values.count("port")) options.port = port_of("port", values["port"].as<std::string>(), 65533);
   choose(values, options.udp, options.tcp);
   options.json = values["json"].as<bool>();
   return options;
@@ -176,11 +177,12 @@ MultiOptions multi_options(const Arguments& arguments) {
 
 std::string usage() {
   std::ostringstream text;
-  text << "natcheck: the NAT Check of Ford, Srisuresh and Kegel (2005), over UDP and TCP\n\n"
+  text << "natcheck: the NAT Check of Ford, Srisuresh and Kegel (2005), and RFC 5780, over UDP and TCP\n\n"
        << server_description() << "\n"
        << client_description() << "\n"
        << multi_description() << "\n"
-       << agent_description() << "\nSee natcheck(1).\n";
+       << agent_description() << "\n"
+       << stun::usage() << "\nSee natcheck(1).\n";
   return text.str();
 }
 

@@ -36,7 +36,7 @@ struct MultiOptions {
   std::string program;             // what natcheck is called there
   std::string servers, timeout;    // as given; the agents parse them again
   milliseconds wait{};
-  std::uint16_t port = 0;  // 0: choose one; the next one is used too
+  std::uint16_t port = 0;  // 0: choose one; the next two are used too
   bool udp = true;
   bool tcp = true;
   bool json = false;

@@ -45,7 +45,7 @@ void Prober::start_tcp(const ProbeRequest& request, TimePoint now) {
   if (dials_.size() >= kDials || tcp_.full()) return report(request, Outcome::unavailable);
   std::erase_if(failures_, [&](const Failure& failure) { return failure.target == request.target; });
   const milliseconds wait = std::min(request.wait, kLongestWait);
-  dials_.push_back({request, &tcp_.dial(request.target), now + wait, now + kGiveUp});
+  dials_.push_back({request, &tcp_.dial(request.target), now, now + wait, now + kGiveUp});
 }
 
 void Prober::follow(TimePoint now) {
@@ -82,7 +82,8 @@ bool Prober::settle(Dial& dial, TimePoint now) {
       break;
   }
   if (!dial.reported && (outcome != Outcome::pending || now >= dial.report_at)) {
-    report(dial.request, outcome, stream.icmp_error());
+    report(dial.request, outcome, stream.icmp_error(),
+           std::chrono::duration_cast<milliseconds>(now - dial.begun));
     dial.reported = true;
   }
   if (outcome == Outcome::open) return true;
@@ -111,7 +112,8 @@ Outcome Prober::connection_outcome(const Stream& stream) const {
   return Outcome::accepted;
 }
 
-void Prober::report(const ProbeRequest& request, Outcome outcome, const IcmpError& error) {
+void Prober::report(const ProbeRequest& request, Outcome outcome, const IcmpError& error,
+                    milliseconds after) {
   Message message;
   message.kind = Kind::report;
   message.run = request.run;
@@ -120,6 +122,7 @@ void Prober::report(const ProbeRequest& request, Outcome outcome, const IcmpErro
   message.outcome = outcome;
   message.icmp_type = error.type;
   message.icmp_code = error.code;
+  message.wait = static_cast<std::uint16_t>(std::min<std::int64_t>(after.count(), 65535));
   message.subject = request.target;
   reporter_(message);
 }

@@ -21,8 +21,9 @@ struct ProbeRequest {
 
 class Prober {
  public:
-  // Contacts leave from these ports. A report is a message with kind, run, stage, protocol, outcome and, as
-  // subject, the target; UDP reports `sent` and, if there is one, an ICMP error later.
+  // Contacts leave from these ports. A report is a message with kind, run, stage, protocol, outcome, the time
+  // since a SYN as `wait` and, as subject, the target; UDP reports `sent` and, if there is one, an ICMP error
+  // later.
   using Reporter = std::function<void(const Message& report)>;
   Prober(UdpPort& udp, TcpPort& tcp, Reporter reporter)
       : udp_(udp), tcp_(tcp), reporter_(std::move(reporter)) {}
@@ -44,6 +45,7 @@ class Prober {
   struct Dial {
     ProbeRequest request;
     Stream* stream;
+    TimePoint begun;
     TimePoint report_at;
     TimePoint give_up_at;
     bool reported = false;
@@ -57,7 +59,8 @@ class Prober {
   void start_udp(const ProbeRequest& request);
   void start_tcp(const ProbeRequest& request, TimePoint now);
   bool settle(Dial& dial, TimePoint now);
-  void report(const ProbeRequest& request, Outcome outcome, const IcmpError& error = {});
+  void report(const ProbeRequest& request, Outcome outcome, const IcmpError& error = {},
+              milliseconds after = {});
 
   UdpPort& udp_;
   TcpPort& tcp_;

@@ -6,18 +6,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/natcheck/misbehavior.h"
+#include "tests/natcheck/report_parts.h"
+
 namespace nat::check {
 namespace {
-
-const char* const kUnknown = "unknown";
-
-std::string text(const std::optional<Endpoint>& endpoint) {
-  return endpoint ? endpoint->to_string() : "no answer";
-}
-
-std::string text(const std::optional<Behavior>& behavior) {
-  return behavior ? to_string(*behavior) : kUnknown;
-}
 
 std::string text_of_response(const Unsolicited& unsolicited) {
   const auto found = response(unsolicited);
@@ -36,19 +29,6 @@ std::string text_of_response(const Unsolicited& unsolicited) {
       return "answered by something in between";
   }
   return kUnknown;
-}
-
-std::string text_of_hairpin(const Hairpin& hairpin, const std::optional<bool>& way) {
-  if (!way) return kUnknown;
-  if (!*way) return "no";
-  if (!hairpin.source) return "yes";
-  return "yes, from " + hairpin.source->to_string();
-}
-
-std::string text_of_source(const Hairpin& hairpin) {
-  const auto external = external_source(hairpin);
-  if (!external) return "-";
-  return *external ? "external" : "internal, against RFC 4787 REQ-9";
 }
 
 const char* name(Outcome third_connection) {
@@ -83,10 +63,6 @@ std::string text_of_third(const Findings& findings) {
     default:
       return kUnknown;
   }
-}
-
-std::string yes_no(const std::optional<bool>& value, const char* yes = "yes", const char* no = "no") {
-  return value ? (*value ? yes : no) : kUnknown;
 }
 
 struct Row {
@@ -124,11 +100,6 @@ std::vector<const Findings*> columns(const Report& report) {
 
 const char* title(const Findings& findings) { return findings.protocol == Protocol::udp ? "UDP" : "TCP"; }
 
-std::string padded(std::string cell, std::size_t width) {
-  cell.resize(std::max(width, cell.size()), ' ');
-  return cell;
-}
-
 std::string verdict(const Report& report) {
   std::string line = "hole punching:";
   const char* separator = " ";
@@ -141,17 +112,6 @@ std::string verdict(const Report& report) {
   return line + "\n";
 }
 
-template <typename T>
-nlohmann::json or_null(const std::optional<T>& value) {
-  if constexpr (std::is_same_v<T, Endpoint>) {
-    return value ? nlohmann::json(value->to_string()) : nlohmann::json();
-  } else if constexpr (std::is_enum_v<T>) {
-    return value ? nlohmann::json(to_string(*value)) : nlohmann::json();
-  } else {
-    return value ? nlohmann::json(*value) : nlohmann::json();
-  }
-}
-
 nlohmann::json json(const Unsolicited& unsolicited) {
   nlohmann::json object = {{"arrived", or_null(unsolicited.arrived)},
                            {"response", or_null(response(unsolicited))}};
@@ -159,15 +119,6 @@ nlohmann::json json(const Unsolicited& unsolicited) {
   object["icmp"] = icmp ? nlohmann::json{{"type", unsolicited.icmp_type}, {"code", unsolicited.icmp_code}}
                         : nlohmann::json();
   return object;
-}
-
-nlohmann::json json(const Hairpin& hairpin) {
-  return {{"one_way", or_null(hairpin.one_way)},
-          {"two_way", or_null(hairpin.two_way)},
-          {"source", or_null(hairpin.source)},
-          {"sender_local", hairpin.local.to_string()},
-          {"sender_external", or_null(hairpin.external)},
-          {"external_source", or_null(external_source(hairpin))}};
 }
 
 nlohmann::json json(const Findings& findings) {
@@ -208,24 +159,17 @@ int exit_code(const Report& report) {
 
 std::string table(const Report& report) {
   const auto found = columns(report);
-  std::vector<std::vector<std::string>> lines{{""}};
-  for (const Findings* findings : found) lines[0].push_back(title(*findings));
+  Cells cells{{""}};
+  for (const Findings* findings : found) cells[0].push_back(title(*findings));
   for (const Row& row : rows()) {
-    lines.push_back({row.title});
-    for (const Findings* findings : found) lines.back().push_back(row.cell(*findings));
-  }
-  std::vector<std::size_t> widths(found.size() + 1);
-  for (const auto& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+    cells.push_back({row.title});
+    for (const Findings* findings : found) cells.back().push_back(row.cell(*findings));
   }
   std::string text = "S1 " + report.settings.first().to_string() + "  S2 " +
                      report.settings.second().to_string() + "  S3 " + report.settings.third().to_string() +
                      "\n\n";
-  for (const auto& line : lines) {
-    for (std::size_t i = 0; i + 1 < line.size(); ++i) text += padded(line[i], widths[i] + 3);
-    text += line.back() + "\n";
-  }
-  return text + "\n" + verdict(report);
+  text += aligned(cells);
+  return text + "\n" + lines(misbehaviors(report)) + verdict(report);
 }
 
 nlohmann::json json(const Report& report) {
@@ -238,6 +182,7 @@ nlohmann::json json(const Report& report) {
     punching[protocol] = or_null(punchable(*findings));
   }
   object["hole_punching"] = punching;
+  object["misbehaviors"] = json(misbehaviors(report));
   return object;
 }
 

@@ -52,6 +52,7 @@ TEST(Report, IsAnAlignedTableThatEndsInTheVerdict) {
             "  its source                      external                       external\n"
             "payload                           untouched                      untouched\n"
             "\n"
+            "misbehaviours: none seen\n"
             "hole punching: UDP yes, TCP yes\n");
 }
 

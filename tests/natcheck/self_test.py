@@ -143,7 +143,12 @@ class Client(unittest.TestCase):
                           ["client", "--servers", ",".join(SERVERS), "surplus"],
                           ["server", "--role", "2", "--listen", S2], ["server", "--role", "4", "--listen", S2],
                           ["server", "--role", "1", "--listen", "0.0.0.0"],
-                          ["multi", "--servers", ",".join(SERVERS), "--bind", "127.0.0.1"]):
+                          ["multi", "--servers", ",".join(SERVERS), "--bind", "127.0.0.1"],
+                          ["stun"], ["stun", "--server", "localhost"], ["stun", "--server", S1, "--rate", "0"],
+                          ["stun", "--server", S1, "--max", "0"], ["stun-server"],
+                          ["stun-server", "--listen", "0.0.0.0"],
+                          ["stun-server", "--listen", S1, "--second", S1],
+                          ["stun-server", "--listen", S1, "--second", f"{S2}:3478"]):
             done = run(*arguments)
             self.assertEqual(done.returncode, 64, arguments)
             self.assertRegex(done.stderr, "^natcheck: ", arguments)
@@ -152,7 +157,7 @@ class Client(unittest.TestCase):
         for arguments in (["--help"], ["client", "--help"], ["help"]):
             done = run(*arguments)
             self.assertEqual(done.returncode, 0)
-            for command in ("server", "client", "multi", "agent"):
+            for command in ("server", "client", "multi", "agent", "stun", "stun-server"):
                 self.assertIn(f"natcheck {command}:", done.stdout)
         self.assertRegex(run("--version").stdout, r"^natcheck \d+\.\d+\.\d+\n$")
 
@@ -184,8 +189,8 @@ class Several(unittest.TestCase):
         self.assertIn("host 2: has ended", done.stderr)
 
     def test_an_agent_answers_nonsense_with_a_refusal(self):
-        lines = ["", "dance", "observe udp", "join", "join 70000", "join 4321", "join 4321", "observe sctp",
-                 "hairpin udp nowhere 1", "hairpin tcp 127.0.0.1:1 zz", "heard -1", "leave", "leave"]
+        lines = ["", "dance", "observe udp", "ask udp s1", "join", "join 70000", "join 4321", "join 4321", "observe sctp",
+                 "ask udp s4", "ask sctp s1", "hairpin udp nowhere 1", "hairpin tcp 127.0.0.1:1 zz", "heard -1", "leave", "leave"]
         done = subprocess.run([NATCHECK, "agent", "--servers", ",".join(SERVERS), "--bind", "127.0.0.1"],
                               input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=20)
         self.assertEqual(done.returncode, 0)
@@ -193,6 +198,131 @@ class Several(unittest.TestCase):
         self.assertEqual([answer["ok"] for answer in answers[1:]],
                          [line in ("join 4321", "leave") and lines.index(line) == number
                           for number, line in enumerate(lines)])
+
+
+class StunServer:
+    """The first server's address, and the second's where `second` is true."""
+
+    def __init__(self, second=True):
+        self.process = subprocess.Popen([NATCHECK, "stun-server", "--listen", S1, *(["--second", S2] if second else [])],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def __enter__(self):
+        self.greeting = self.process.stdout.readline()
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.code = self.process.wait(5)
+        self.process.stdout.close()
+
+
+def stun_message(kind=b"\x00\x01", attributes=b""):
+    return kind + len(attributes).to_bytes(2, "big") + b"\x21\x12\xa4\x42" + b"transaction!" + attributes
+
+
+def attribute(kind, value):
+    return kind.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
+
+
+class Stun(unittest.TestCase):
+    CHANGE, PADDING, RESPONSE_PORT = 0x0003, 0x0026, 0x0027
+
+    def client(self, kind=socket.SOCK_DGRAM):
+        made = socket.socket(socket.AF_INET, kind)
+        self.addCleanup(made.close)
+        made.settimeout(0.3)
+        return made
+
+    def found(self, *options):
+        done = run("stun", "--server", S1, "--bind", "127.0.0.1", "--rate", "500", "--wait", "0.3", "--json", *options)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def test_sees_that_nothing_is_translated(self):
+        with StunServer() as server:
+            found = self.found("--max", "0.4")
+        self.assertRegex(server.greeting, f"^natcheck stun-server: ready on {S1}:3478 and {S2}:3479, UDP and TCP\n$")
+        self.assertEqual(server.code, 0)
+        self.assertEqual((found["version"], found["other_address"], found["misbehaviors"]), (1, f"{S2}:3479", []))
+        for protocol in ("udp", "tcp"):
+            self.assertEqual((found[protocol]["mapping"], found[protocol]["translated"]),
+                             ("endpoint-independent", False))
+            self.assertIs(found[protocol]["payload_untouched"], True)
+        udp = found["udp"]
+        self.assertEqual(udp["filtering"], "endpoint-independent")
+        self.assertIs(udp["fragments"], True)
+        self.assertEqual(udp["endurance"], {"packets": 64, "losses": 0})
+        self.assertEqual((udp["lifetime"]["alive"], udp["lifetime"]["dead"]), (0.4, None))
+
+    def test_takes_nothing_for_granted_without_a_second_address(self):
+        with StunServer(second=False):
+            found = self.found()
+        self.assertIsNone(found["other_address"])
+        self.assertIsNone(found["udp"]["mapping"])
+        self.assertIsNone(found["udp"]["filtering"])
+        self.assertIsNone(found["tcp"]["mapping"])
+
+    def test_says_that_no_server_is_there(self):
+        done = run("stun", "--server", S1, "--bind", "127.0.0.1", "--timeout", "0.5")
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("did not answer", done.stderr)
+
+    def test_the_server_does_not_answer_what_is_no_request(self):
+        with StunServer():
+            client = self.client()
+            client.connect((S1, 3478))
+            for octets in (b"", b"\0", os.urandom(20), stun_message(b"\x01\x01"), stun_message(b"\x00\x11"),
+                           stun_message()[:-1], stun_message() + b"\0", bytes(5000)):
+                client.send(octets)
+            with self.assertRaises(TimeoutError):
+                client.recv(2048)
+            client.send(stun_message())
+            self.assertEqual(client.recv(2048)[:2], b"\x01\x01")
+
+    def test_the_server_refuses_padding_for_another_port(self):
+        with StunServer():
+            client, other = self.client(), self.client()
+            other.bind(("127.0.0.1", 0))
+            client.connect((S1, 3478))
+            port = attribute(self.RESPONSE_PORT, other.getsockname()[1].to_bytes(2, "big") + b"\0\0")
+            client.send(stun_message(attributes=port + attribute(self.PADDING, bytes(400))))
+            answer = client.recv(2048)
+            self.assertEqual(answer[:2], b"\x01\x11")
+            self.assertLess(len(answer), 100)
+            with self.assertRaises(TimeoutError):
+                other.recv(2048)
+            client.send(stun_message(attributes=port))
+            self.assertEqual(other.recvfrom(2048)[1], (S1, 3478))
+
+    def test_the_server_bounds_its_answers(self):
+        with StunServer():
+            client = self.client()
+            client.connect((S1, 3478))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+            begin = time.monotonic()
+            for _ in range(20):
+                for _ in range(250):
+                    client.send(stun_message())
+                time.sleep(0.005)  # a flood that the server's socket can hold
+            answers = 0
+            with self.assertRaises(TimeoutError):
+                while True:
+                    client.recv(2048)
+                    answers += 1
+            self.assertGreater(answers, 500)
+            self.assertLessEqual(answers, 1000 + 500 * (time.monotonic() - begin))
+
+    def test_the_server_hangs_up_on_streams_that_carry_anything_else(self):
+        with StunServer():
+            stranger = self.client(socket.SOCK_STREAM)
+            stranger.connect((S2, 3479))
+            stranger.send(stun_message()[:7])
+            stranger.send(stun_message()[7:])
+            self.assertEqual(stranger.recv(2048)[:2], b"\x01\x01")
+            stranger.send(b"GET / HTTP/1.0\r\n\r\n".ljust(64))
+            with self.assertRaises(ConnectionResetError):
+                stranger.recv(1)
 
 
 class Servers(unittest.TestCase):

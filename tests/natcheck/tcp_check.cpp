@@ -130,6 +130,7 @@ void TcpCheck::take_probe(Stream& stream, TcpPort& port, Stage stage, const Endp
     into.response = heard.outcome;
     into.icmp_type = heard.icmp_type;
     into.icmp_code = heard.icmp_code;
+    into.after = milliseconds(heard.wait);
   }
   for (const auto& other : port.streams()) {
     if (!other->dialled() && other->remote() == sender) into.arrived = true;

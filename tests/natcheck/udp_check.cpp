@@ -56,7 +56,7 @@ void UdpCheck::observe() {
         bool settled = true;
         for (const Question& question : questions) {
           question.answer = observed(mapping_port_, question.stage);
-          settled = settled && (question.answer || rejected(mapping_port_, question.server));
+          settled = settled && (question.answer || mapping_port_.rejected(question.server));
         }
         return settled;
       });
@@ -137,7 +137,7 @@ void UdpCheck::hairpin_one_way(const Endpoint& target) {
   outward.tag = kHairpinPortTag;
   const auto arrived = [&] { return find(mapping_port_, Kind::hairpin, Stage::hairpin); };
   const auto send = [&] { hairpin_port_.send(outward, target); };
-  const auto done = [&] { return arrived() || rejected(hairpin_port_, target); };
+  const auto done = [&] { return arrived() || hairpin_port_.rejected(target); };
   exchange(ports_, {kQuickTries, kAgainQuick, settings_.wait / 2}, send, done);
   findings_.hairpin.one_way = arrived() != nullptr;
   if (arrived()) findings_.hairpin.source = arrived()->from;
@@ -201,12 +201,6 @@ const Datagram* UdpCheck::find(const UdpPort& port, Kind kind, Stage stage) cons
 std::optional<Endpoint> UdpCheck::observed(const UdpPort& port, Stage stage) const {
   const Datagram* const pong = find(port, Kind::pong, stage);
   return pong ? std::optional(pong->message.observed) : std::nullopt;
-}
-
-bool UdpCheck::rejected(const UdpPort& port, const Endpoint& remote) const {
-  const auto& errors = port.errors();
-  return std::any_of(errors.begin(), errors.end(),
-                     [&](const IcmpError& error) { return error.remote == remote; });
 }
 
 }  // namespace nat::check

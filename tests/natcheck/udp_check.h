@@ -31,7 +31,6 @@ class UdpCheck {
   void ping(UdpPort& port, const Endpoint& server, Stage stage);
   const Datagram* find(const UdpPort& port, Kind kind, Stage stage) const;
   std::optional<Endpoint> observed(const UdpPort& port, Stage stage) const;
-  bool rejected(const UdpPort& port, const Endpoint& remote) const;
   bool contact_reported(Stage stage) const;
   void take_report(Stage stage, const Endpoint& sender, Unsolicited& into) const;
 
