@@ -32,6 +32,8 @@ struct Settings {
   std::string control_path = "/run/natd/control.sock";
   std::string control_group;  // who may use it besides root; empty for nobody
 
+  bool log_mappings = false;  // a line for each mapping that is made or ends
+
   bool lab = false;  // allow values below what the RFCs demand
 
   // Without the addresses, which come from the interfaces.

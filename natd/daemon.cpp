@@ -15,6 +15,7 @@
 #include "natd/io/tun/tun.h"
 #include "natd/log.h"
 #include "natd/notify.h"
+#include "natd/overlap.h"
 #include "natd/privilege.h"
 
 namespace nat {
@@ -94,6 +95,7 @@ void Daemon::run() {
     take_down();
     throw;
   }
+  write_mapping_log();
   notify_stopping();
   // From here on a second SIGTERM has its default effect; a reload has none.
   std::signal(SIGHUP, SIG_IGN);
@@ -113,6 +115,7 @@ void Daemon::set_up() {
   sockets_.emplace();
   local_ports_ = sockets_->refresh(links_.external_addresses);
   gateway_.emplace(policy_for(settings_, links_), random_, &*sockets_);
+  gateway_->observe(mapping_log_);
   apply_policy();  // once more, to hear which port forwards cannot be made
   replace_leavings();
   start_datapath();
@@ -199,6 +202,7 @@ bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
 }
 
 void Daemon::announce() {
+  warn_of_overlaps();
   if (links_.external_addresses.empty()) {
     log_warning(links_.external +
                 " has no address yet; until it gets one, packets from inside are refused (" +
@@ -213,6 +217,7 @@ void Daemon::announce() {
 void Daemon::serve() {
   Timer expiry(loop_, [&] {
     const TimePoint next = gateway_->expire(*backend_);
+    write_mapping_log();
     expiry.at(std::min(next, Gateway::now() + kLongestWait));
   });
   expiry.at(Gateway::now() + kLongestWait);
@@ -278,10 +283,25 @@ void Daemon::refresh_links() {
     links_ = now;
     report = apply_policy();
   }
+  warn_of_overlaps();
   if (report.removed_mappings > 0) {
     log_notice("removed " + count(report.removed_mappings, "mapping") + " whose external address is gone");
   }
   backend_->links_changed(now);
+}
+
+void Daemon::write_mapping_log() {
+  const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(unix_time).count();
+  for (const std::string& line : mapping_log_.take(Gateway::now(), milliseconds)) log_record(line);
+}
+
+void Daemon::warn_of_overlaps() {
+  std::vector<std::string> overlaps = overlap_warnings(links());
+  if (overlaps == overlaps_) return;
+  for (const std::string& overlap : overlaps) log_warning(overlap);
+  if (overlaps.empty()) log_notice("internal and external networks do not overlap any more");
+  overlaps_ = std::move(overlaps);
 }
 
 std::string Daemon::status() {
@@ -313,6 +333,7 @@ std::uint64_t Daemon::uptime_seconds() {
 
 // With `state_` held.
 ApplyReport Daemon::apply_policy() {
+  mapping_log_.enable(settings_.log_mappings);
   const ApplyReport report = gateway_->engine()->apply(policy_for(settings_, links_), Gateway::now());
   for (const std::string& refused : report.refused) log_warning(refused);
   warn_of_misbehavior();

@@ -23,6 +23,7 @@
 #include "natd/host/local_ports.h"
 #include "natd/instance.h"
 #include "natd/io/link.h"
+#include "natd/mapping_log.h"
 #include "natd/random.h"
 #include "natd/shortage.h"
 
@@ -65,6 +66,8 @@ class Daemon : public Service {
   void refresh_links();
   void refresh_local_ports();
   void every_second();
+  void write_mapping_log();
+  void warn_of_overlaps();
   std::string status();
   ApplyReport apply_policy();
   void warn_of_misbehavior();
@@ -86,6 +89,8 @@ class Daemon : public Service {
   LocalPorts local_ports_;
   KernelRandom random_;
   ShortageWatch shortages_;
+  MappingLog mapping_log_;
+  std::vector<std::string> overlaps_;  // as they were told last
   TimePoint next_status_{};
   std::optional<Gateway> gateway_;
   std::unique_ptr<Backend> backend_;

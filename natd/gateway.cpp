@@ -28,6 +28,29 @@ TimePoint Gateway::now() {
                                                         std::chrono::nanoseconds(time.tv_nsec)));
 }
 
+void Gateway::observe(Observer& observer) {
+  const auto engine = this->engine();
+  audience_.observers.push_back(&observer);
+  engine->observe(&audience_);
+}
+
+void Gateway::forget(Observer& observer) {
+  const auto engine = this->engine();
+  std::erase(audience_.observers, &observer);
+}
+
+void Gateway::Audience::mapping_created(const MappingView& mapping, TimePoint now) {
+  for (Observer* const observer : observers) observer->mapping_created(mapping, now);
+}
+
+void Gateway::Audience::mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) {
+  for (Observer* const observer : observers) observer->mapping_removed(mapping, cause, now);
+}
+
+void Gateway::Audience::refused(const Refusal& refusal, TimePoint now) {
+  for (Observer* const observer : observers) observer->refused(refusal, now);
+}
+
 TimePoint Gateway::expire(Backend& backend) {
   TimePoint next{};
   for (int step = 0; step < kExpirySteps; ++step) {

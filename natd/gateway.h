@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "natd/io/backend.h"
 #include "translation/engine.h"
@@ -33,12 +34,27 @@ class Gateway {
   };
   Access engine() { return Access(mutex_, engine_); }
 
+  // Who hears what the engine tells, with its lock held; any number of them. An observer must outlive the
+  // gateway, or be forgotten before.
+  void observe(Observer& observer);
+  void forget(Observer& observer);
+
   // Expires in steps of bounded size, releasing the lock between them, and hands fragments that were let go
   // to the datapath. Returns when to come back.
   TimePoint expire(Backend& backend);
 
  private:
+  // Passes on what one engine tells to all.
+  class Audience : public Observer {
+   public:
+    void mapping_created(const MappingView& mapping, TimePoint now) override;
+    void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
+    void refused(const Refusal& refusal, TimePoint now) override;
+    std::vector<Observer*> observers;
+  };
+
   std::mutex mutex_;
+  Audience audience_;
   Engine engine_;
 };
 

@@ -57,6 +57,11 @@ void Log::write(Level level, std::string_view message, TimePoint now) {
   }
 }
 
+void Log::record(std::string_view message) {
+  const std::lock_guard lock(mutex_);
+  put(Level::info, message);
+}
+
 void Log::put(Level level, std::string_view message) {
   std::string line = priorities_ ? "<" + std::to_string(static_cast<int>(level)) + ">" : "natd: ";
   if (!priorities_ && level == Level::error) line += "error: ";
@@ -77,5 +82,6 @@ void log_warning(std::string_view message) {
 }
 void log_notice(std::string_view message) { standard_error().write(Level::notice, message, Gateway::now()); }
 void log_info(std::string_view message) { standard_error().write(Level::info, message, Gateway::now()); }
+void log_record(std::string_view message) { standard_error().record(message); }
 
 }  // namespace nat

@@ -3,7 +3,7 @@
 // after "natd: ".
 //
 // Any thread may log. Lines beyond a budget are counted instead of written, and the count is said later: a
-// flood of events must not become a flood of writes. Errors are always written.
+// flood of events must not become a flood of writes. Errors and records are always written.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +42,8 @@ class Log {
 
   // A line of its own; line breaks in `message` become several lines of the same level.
   void write(Level level, std::string_view message, TimePoint now);
+  // A record that somebody asked for, and that no budget keeps back.
+  void record(std::string_view message);
 
   // Whether the environment says that this descriptor is connected to the journal.
   static bool journal(int fd, const char* journal_stream);
@@ -60,5 +62,6 @@ void log_error(std::string_view message);
 void log_warning(std::string_view message);
 void log_notice(std::string_view message);
 void log_info(std::string_view message);
+void log_record(std::string_view message);
 
 }  // namespace nat

@@ -7,6 +7,7 @@
 #include "natd/control/port_forwards.h"
 #include "natd/control/records.h"
 #include "natd/control/visits.h"
+#include "natd/overlap.h"
 
 namespace nat {
 namespace {
@@ -24,6 +25,8 @@ std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
   const Links links = service.links();
   Json addresses = Json::array();
   for (const Address address : links.external_addresses) addresses.push_back(address.to_string());
+  Json warnings = Json::array();
+  for (std::string& warning : overlap_warnings(links)) warnings.push_back(std::move(warning));
   Json datapath_counters = Json::object();
   for (const auto& [name, value] : service.datapath_stats()) datapath_counters[name] = value;
   Json pools = Json::array();
@@ -37,6 +40,7 @@ std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
                                           {"internal", links.internal},
                                           {"external", links.external},
                                           {"addresses", std::move(addresses)},
+                                          {"warnings", std::move(warnings)},
                                           {"reasons", reason_records(counters)},
                                           {"counters", counter_record(counters)},
                                           {"gauges", gauge_record(gauges, settings.policy.limits)},

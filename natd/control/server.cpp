@@ -46,7 +46,7 @@ class ControlServer::Loop {
     listener_.emplace(path_, group_);
     listen();
     sweep_.every(1s);
-    service_.gateway().engine()->observe(&hub_);
+    service_.gateway().observe(hub_);
     thread_ = std::thread([this] { run(); });
   }
 
@@ -55,7 +55,7 @@ class ControlServer::Loop {
       quit_.wake();
       thread_.join();
     }
-    if (listener_) service_.gateway().engine()->observe(nullptr);
+    if (listener_) service_.gateway().forget(hub_);
     while (!clients_.empty()) forget(clients_.begin()->first);
     if (listener_) loop_.forget(listener_->fd());
     listener_.reset();

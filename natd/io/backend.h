@@ -27,6 +27,8 @@ struct Links {
   std::vector<Address>
       external_addresses;  // the pool: those of the interface, then the configured extra ones
   unsigned external_mtu = 1500;
+  std::vector<Prefix> internal_networks{};  // of the addresses that the two interfaces have
+  std::vector<Prefix> external_networks{};
   bool operator==(const Links&) const = default;
 };
 

@@ -87,6 +87,7 @@ struct LinkFacts {
 struct AddressFacts {
   unsigned index = 0;
   Address address;
+  Prefix network;
 };
 
 LinkFacts link_facts(const nlmsghdr& message) {
@@ -117,6 +118,7 @@ AddressFacts address_facts(const nlmsghdr& message) {
       facts.address = Address(ntohl(mnl_attr_get_u32(&attribute)));
     }
   });
+  facts.network = Prefix(facts.address, header.ifa_prefixlen);
   return facts;
 }
 
@@ -133,10 +135,14 @@ bool read_once(Links& links) {
   const bool addresses_whole = dump.each(RTM_GETADDR, AF_INET, [&](const nlmsghdr& message) {
     const AddressFacts facts = address_facts(message);
     if (facts.address.unspecified()) return;
-    if (facts.index == links.internal_index && links.internal_address.unspecified()) {
-      links.internal_address = facts.address;
+    if (facts.index == links.internal_index) {
+      if (links.internal_address.unspecified()) links.internal_address = facts.address;
+      links.internal_networks.push_back(facts.network);
     }
-    if (facts.index == links.external_index) links.external_addresses.push_back(facts.address);
+    if (facts.index == links.external_index) {
+      links.external_addresses.push_back(facts.address);
+      links.external_networks.push_back(facts.network);
+    }
   });
   return links_whole && addresses_whole;
 }

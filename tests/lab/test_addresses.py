@@ -123,6 +123,33 @@ def test_a_start_that_fails_after_a_kill_leaves_the_way_shut(home, datapath):
     natd.cleanup()
 
 
+class Overlapping(topology.L1):
+    """The provider uses the numbers of the house: 192.168.1.0/24 on both sides of gw."""
+
+    def build(self):
+        self.outside()
+        self.site("gw", "192.168.1.77", {"in1": "192.168.1.1", "in2": "192.168.1.2"})
+        self.link(self.gw, "wan0", self.core, "site0")
+        self.core.batch("address add 192.168.1.129/24 dev site0")
+        self.gw.batch("address add 192.168.1.77/24 dev wan0", "route add default via 192.168.1.129 dev wan0")
+
+
+@pytest.mark.rows("U7")
+def test_equal_networks_on_both_sides_are_told_and_translated(datapath):
+    """Decision D-9: hosts reach what is beyond the overlap, and natctl says what is amiss until it is mended."""
+    with Overlapping() as lab, traffic.Responder(lab.out1) as server, gateway.Natd(lab, lab.gw, datapath) as natd:
+        assert "192.168.1.0/24 of lan0 and 192.168.1.0/24 of wan0 overlap" in natd.log
+        assert "warning: 192.168.1.0/24" in natd.text("show", "stats")
+        for host in (lab.in1, lab.in2):
+            with traffic.udp_socket(host, 4321) as sock, traffic.Stream(host, server.endpoint) as stream:
+                assert traffic.ask(sock, server.endpoint)[0][0] == "192.168.1.77"
+                assert stream.seen_as[0] == "192.168.1.77"
+                stream.echo(b"all the same" * 1000)
+        lab.gw.batch("address del 192.168.1.77/24 dev wan0", "address add 203.0.113.11/24 dev wan0")
+        natd.process.wait_output(r"do not overlap any more")
+        assert natd.ctl("show", "stats")["warnings"] == []
+
+
 def test_a_second_natd_in_the_namespace_is_refused(home, datapath):
     with traffic.Responder(home.out1) as server, gateway.Natd(home, home.gw, datapath) as natd:
         second = home.start(home.gw, *natd.argv(), name="second")

@@ -52,6 +52,8 @@ TEST(LinkMonitor, ReadsIndexAddressesAndMtu) {
     EXPECT_NE(links.external_index, links.internal_index);
     EXPECT_EQ(links.internal_address, Address(10, 0, 0, 254));
     EXPECT_EQ(links.external_mtu, 1400u);
+    EXPECT_EQ(links.internal_networks, std::vector<Prefix>{Prefix(Address(10, 0, 0, 0), 24)});
+    EXPECT_EQ(links.external_networks, std::vector<Prefix>(2, Prefix(Address(203, 0, 113, 0), 24)));
     EXPECT_EQ(
         links.external_addresses,
         (std::vector<Address>{Address(203, 0, 113, 11), Address(203, 0, 113, 12), Address(198, 51, 100, 1)}));

@@ -114,6 +114,12 @@ TEST_F(NatctlScreens, JsonIsOneObjectWithAVersion) {
       "\"dynamic\"}],\"total\":1}\n");
 }
 
+TEST_F(NatctlScreens, ShowStatsBeginsWithWarnings) {
+  done = {{"natd", "0.1.0"}, {"warnings", {"something is amiss"}}};
+  const std::string out = run({"show", "stats"}).out;
+  EXPECT_NE(out.find("\n\nwarning: something is amiss\n\n"), std::string::npos) << out;
+}
+
 TEST_F(NatctlScreens, ShowStatsHidesZeros) {
   done = {{"natd", "0.1.0"},
           {"uptime", 7500},

@@ -18,6 +18,13 @@ void print_headline(const Context& context, const Json& stats) {
   context.out << "natd " << text(stats, "natd") << "  up " << format_age(number(stats, "uptime")) << "  "
               << text(stats, "datapath") << "  " << text(stats, "internal") << " -> "
               << text(stats, "external") << (addresses.empty() ? " without an address" : addresses) << "\n\n";
+  const Json& warnings = part(stats, "warnings");
+  for (const Json& warning : warnings) {
+    if (!warning.is_string()) continue;
+    context.out << painted("warning: " + warning.get<std::string>(), Tone::bad, context.style.colours)
+                << "\n";
+  }
+  if (!warnings.empty()) context.out << "\n";
 }
 
 void print_reasons(const Context& context, const Json& stats, bool all, bool explain) {

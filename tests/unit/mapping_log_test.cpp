@@ -1,0 +1,67 @@
+#include "natd/mapping_log.h"
+
+#include <gtest/gtest.h>
+
+namespace nat {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kStart{1h};
+// 2026-11-21 13:12:47.123 UTC, by date(1).
+constexpr std::int64_t kUnix = 1795266767123;
+
+MappingView mapping() {
+  MappingView view;
+  view.protocol = Protocol::udp;
+  view.internal = {Address(10, 0, 0, 1), 4321};
+  view.external = {Address(203, 0, 113, 11), 50000};
+  view.remote = {Address(192, 0, 2, 31), 7000};
+  return view;
+}
+
+// Rows: C-log
+TEST(MappingLog, TellsBeginningAndEndWithTheirTimes) {
+  MappingLog log;
+  log.enable(true);
+  log.mapping_created(mapping(), kStart);
+  log.mapping_removed(mapping(), RemovalCause::expired, kStart + 301s);
+  EXPECT_EQ(log.take(kStart + 302s, kUnix + 302000),
+            (std::vector<std::string>{
+                "mapping made 2026-11-21T13:12:47.123Z udp 10.0.0.1:4321 -> 203.0.113.11:50000",
+                "mapping ended 2026-11-21T13:17:48.123Z udp 10.0.0.1:4321 -> 203.0.113.11:50000 expired"}));
+  EXPECT_TRUE(log.take(kStart + 303s, kUnix).empty());
+}
+
+// Rows: C12
+TEST(MappingLog, NeverNamesARemote) {
+  MappingLog log;
+  log.enable(true);
+  log.mapping_created(mapping(), kStart);
+  for (const std::string& line : log.take(kStart, kUnix))
+    EXPECT_EQ(line.find("192.0.2.31"), std::string::npos) << line;
+}
+
+TEST(MappingLog, KeepsSilentWhenNobodyAsked) {
+  MappingLog log;
+  log.mapping_created(mapping(), kStart);
+  EXPECT_TRUE(log.take(kStart, kUnix).empty());
+  log.enable(true);
+  log.mapping_created(mapping(), kStart);
+  log.enable(false);
+  log.mapping_created(mapping(), kStart);
+  EXPECT_EQ(log.take(kStart, kUnix).size(), 1U);
+}
+
+TEST(MappingLog, CountsWhatDoesNotFit) {
+  MappingLog log;
+  log.enable(true);
+  for (std::size_t i = 0; i < MappingLog::kMostWaiting + 3; ++i) log.mapping_created(mapping(), kStart);
+  const auto lines = log.take(kStart, kUnix);
+  ASSERT_EQ(lines.size(), MappingLog::kMostWaiting + 1);
+  EXPECT_EQ(lines.back().substr(0, 2), "3 ");
+  EXPECT_EQ(log.take(kStart, kUnix).size(), 0U);
+}
+
+}  // namespace
+}  // namespace nat
