@@ -46,6 +46,17 @@ def several(hosts, addresses, *options, timeout=120):
     return _report([str(binary("natcheck")), "multi", "--servers", addresses, *prefixes, "--json", *options], timeout)
 
 
+def by_stun(host, server, *options, timeout=90):
+    """What `natcheck stun` finds out."""
+    return _report(host.argv(str(binary("natcheck")), "stun", "--server", server, "--rate", "200", "--wait", "0.6",
+                             "--json", *options), timeout)
+
+
+def misbehaviors(*reports):
+    """The names of all misbehaviours that the reports have seen."""
+    return {found["name"] for report in reports for found in report["misbehaviors"]}
+
+
 def verdict(found, protocol):
     """What a report says of one protocol: mapping, filtering, hairpin (both ways, external source) and punching."""
     part = found[protocol]

@@ -28,6 +28,7 @@ POOL = ("203.0.113.12", "203.0.113.13", "203.0.113.14")
 INSIDE = {"in1": "10.0.0.1", "in2": "10.0.0.2", "in3": "10.0.0.3"}
 OUTSIDE = {"out1": "192.0.2.31", "out2": "192.0.2.32", "out3": "192.0.2.33"}
 OUT1_SECOND = "192.0.2.34"  # for servers that need two addresses on one host
+IN1_SECOND = "10.0.0.11"  # for a client that needs two; not set up by itself
 
 _numbers = itertools.count(1)
 _open = []

@@ -42,6 +42,7 @@ po::options_description server_description() {
   add("listen", po::value<std::string>()->required()->value_name("ADDR[:PORT]"),
       "where clients find it, UDP and TCP (default port 3478)");
   add("second", text("ADDR[:PORT]"), "its other address and port (default: the next port)");
+  add("fixed-other", po::bool_switch(), "name the second wherever asked, as coturn's tester needs");
   return all;
 }
 
@@ -81,6 +82,7 @@ Layout server_options(const Arguments& arguments) {
   if (values.count("second")) {
     layout.alternate =
         endpoint_of("second", value(values, "second"), static_cast<std::uint16_t>(layout.primary.port + 1));
+    layout.fixed_other = values["fixed-other"].as<bool>();
     if (layout.alternate->address == layout.primary.address || layout.alternate->port == layout.primary.port)
       throw UsageError("--second: address and port must both differ from those of --listen");
   }

@@ -38,6 +38,11 @@ Endpoint Layout::other_than(const Endpoint& arrival, const Change& change) const
   return other;
 }
 
+std::optional<Endpoint> Layout::other_address(const Endpoint& arrival) const {
+  if (!alternate || fixed_other) return alternate;
+  return other_than(arrival, {true, true});
+}
+
 std::vector<Endpoint> Layout::endpoints() const {
   if (!alternate) return {primary};
   return {primary, other_than(primary, {false, true}), other_than(primary, {true, false}), *alternate};
@@ -61,7 +66,7 @@ std::optional<Reply> reply(const Message& request, Protocol protocol, const Endp
   made.message.transaction = request.transaction;
   made.message.mapped = made.message.xor_mapped = client;
   made.message.response_origin = made.from;
-  if (layout.alternate) made.message.other_address = layout.other_than(arrival, {true, true});
+  made.message.other_address = layout.other_address(arrival);
   if (request.padding) made.message.padding = std::min(*request.padding, kLongestPadding);
   return made;
 }

@@ -9,9 +9,14 @@ namespace nat::check::stun {
 struct Layout {
   Endpoint primary;                   // A1:P1
   std::optional<Endpoint> alternate;  // A2:P2, different in both
+  // OTHER-ADDRESS is A2:P2 wherever a request arrives. RFC 5780 section 7.4 wants what differs from the
+  // arrival in both; coturn's server does not do so, and its tester relies on that.
+  bool fixed_other = false;
 
   // The endpoint that differs from `arrival` in address, in port, or in both. Needs the alternate.
   Endpoint other_than(const Endpoint& arrival, const Change& change) const;
+  // OTHER-ADDRESS for a request that arrives there; nothing without an alternate.
+  std::optional<Endpoint> other_address(const Endpoint& arrival) const;
   std::vector<Endpoint> endpoints() const;
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 const Address kA1(192, 0, 2, 31), kA2(192, 0, 2, 34);
 const Endpoint kA1P1{kA1, 3478}, kA1P2{kA1, 3479}, kA2P1{kA2, 3478}, kA2P2{kA2, 3479};
-const Layout kTwo{kA1P1, kA2P2}, kOne{kA1P1, {}};
+const Layout kTwo{kA1P1, kA2P2, false}, kOne{kA1P1, {}, false}, kFixed{kA1P1, kA2P2, true};
 const Endpoint kClient{Address(203, 0, 113, 11), 62000};
 
 std::optional<Reply> answer(const Message& request, const Endpoint& arrival = kA1P1,
@@ -40,6 +40,15 @@ TEST(StunReply, LeavesFromWhereItIsAskedTo) {
       EXPECT_EQ(made->message.other_address, both);
       EXPECT_EQ(made->message.response_origin, made->from);
     }
+  }
+}
+
+// coturn's tester asks wherever the latest answer has pointed to.
+TEST(StunReply, NamesTheSameOtherAddressIfAskedTo) {
+  for (const Endpoint& arrival : kFixed.endpoints()) {
+    EXPECT_EQ(answer({}, arrival, kFixed)->message.other_address, kA2P2);
+    EXPECT_EQ(answer(changing(true, true), arrival, kFixed)->from,
+              answer(changing(true, true), arrival)->from);
   }
 }
 
