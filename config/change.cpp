@@ -49,7 +49,7 @@ Reload plan_reload(const Settings& running, const Settings& wanted) {
   for (const Option& option : options()) {
     if (option.when == When::restart) option.copy(running, reload.settings);
   }
-  reload.settings.policy.ports.reserved = running.policy.ports.reserved;
+  reload.settings.policy.reserved_ports = running.policy.reserved_ports;
   return reload;
 }
 

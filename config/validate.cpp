@@ -152,9 +152,9 @@ class Validation {
   }
 
   void reserve_gateway_ports() {
-    settings_.policy.ports.reserved.reset();
+    settings_.policy.reserved_ports.reset();
     for (std::size_t port = settings_.gateway_ports.first; port <= settings_.gateway_ports.last; ++port) {
-      settings_.policy.ports.reserved.set(port);
+      settings_.policy.reserved_ports.set(port);
     }
   }
 

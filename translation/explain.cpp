@@ -20,6 +20,14 @@ std::string of(std::uint32_t used, std::uint32_t limit, const char* noun) {
   return std::to_string(used) + " of " + std::to_string(limit) + " " + noun;
 }
 
+std::string ranges_text(const std::vector<PortRange>& ranges) {
+  std::string text;
+  for (const PortRange& range : ranges) {
+    text += (text.empty() ? "" : ",") + std::to_string(range.first) + "-" + std::to_string(range.last);
+  }
+  return text;
+}
+
 // A remote without a port is one of an echo, or of an ICMP error.
 std::string endpoint_text(Endpoint endpoint) {
   return endpoint.port == 0 ? endpoint.address.to_string() : endpoint.to_string();
@@ -285,7 +293,8 @@ void Engine::Pipeline::explain_outbound(const Flow& flow, Account& account) cons
     account.source = tables_.mappings()[decision.mapping].external;
   } else if (decision.kind == Kind::map) {
     account.step("mapping", "new",
-                 std::string("would be made, ") + to_string(tables_.policy().of(flow.protocol).mapping));
+                 std::string("would be made, ") +
+                     to_string(tables_.profiles()[profile_of(flow)].of(flow.protocol).mapping));
     account.source = {tables_.external_for(flow.source.address), 0};
   }
   if (decision.kind != Kind::session && !explain_room(flow, decision, account)) return;
@@ -327,18 +336,18 @@ bool Engine::Pipeline::explain_target(const Flow& flow, Account& account) const 
 
 // What the host uses and what it may use, as a packet without an open session needs some of it.
 bool Engine::Pipeline::explain_room(const Flow& flow, const Decision& decision, Account& account) const {
-  const Policy& policy = tables_.policy();
-  const Limits& limits = policy.limits;
+  const std::uint8_t profile = profile_of(flow);
+  const Limits& limits = tables_.profiles()[profile].limits;
   std::optional<Reason> refused;
   if (decision.kind == Decision::Kind::refuse) refused = decision.reason;
-  if (decision.kind == Decision::Kind::map && tables_.too_fast(flow.source.address)) {
+  if (decision.kind == Decision::Kind::map && tables_.too_fast(flow.source.address, profile)) {
     refused = Reason::creation_rate;
   }
   if (refused == Reason::tcp_no_session || refused == Reason::echo_no_session) {
     account.reason = *refused;
     return false;
   }
-  const Tables::Supply supply = tables_.supply(flow.protocol, flow.source);
+  const Tables::Supply supply = tables_.supply(flow.protocol, flow.source, profile);
   const bool ports_short = refused == Reason::ports_exhausted || refused == Reason::no_external_address;
   account.step("quota", refused && !ports_short ? "deny" : "ok",
                flow.source.address.to_string() + " has " +
@@ -350,9 +359,8 @@ bool Engine::Pipeline::explain_room(const Flow& flow, const Decision& decision, 
                  supply.external.unspecified()
                      ? "no external address"
                      : supply.external.to_string() + " has " + std::to_string(supply.free) + " free in " +
-                           std::to_string(supply.range.first) + "-" + std::to_string(supply.range.last) +
-                           ", " + std::to_string(supply.used) + " in use, " + std::to_string(supply.resting) +
-                           " at rest");
+                           ranges_text(supply.ranges) + ", " + std::to_string(supply.used) + " in use, " +
+                           std::to_string(supply.resting) + " at rest");
   }
   if (refused) account.reason = *refused;
   return !refused;
@@ -419,7 +427,7 @@ void Engine::Pipeline::explain_inbound_refusal(const Flow& flow, const Decision&
 std::string Engine::Pipeline::filter_text(std::uint32_t mapping) const {
   const Mapping& m = tables_.mappings()[mapping];
   return m.origin == Origin::configured ? "configured: any remote"
-                                        : to_string(tables_.policy().of(m.protocol).filtering);
+                                        : to_string(tables_.profile_of(m).of(m.protocol).filtering);
 }
 
 // The remotes the mapping has contacted, the first few.

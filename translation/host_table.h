@@ -13,8 +13,9 @@ namespace nat {
 
 struct HostRecord {
   Address address;
-  Address external;        // where its mappings are; unspecified before the first
-  std::uint32_t mappings;  // live ones
+  Address external;              // where its mappings are; unspecified before the first
+  std::uint32_t mappings;        // live ones
+  std::uint32_t mappings_of[3];  // of them, by index_of(protocol)
   std::uint32_t sessions;
   std::uint32_t records;  // of mappings, live or ended: the host stays as long as one refers to it
   // Token bucket of new mappings: tokens are tenths, one second's worth deep.
@@ -35,7 +36,8 @@ class HostTable {
   std::uint32_t insert(Address address) {
     const std::uint32_t number = hosts_.take();
     if (number == kNone) return kNone;
-    hosts_[number] = {address, Address(), 0, 0, 0, 0, 0};
+    hosts_[number] = {};
+    hosts_[number].address = address;
     index_.insert(hash(address), number);
     return number;
   }

@@ -27,14 +27,14 @@ std::uint32_t MappingTable::insert(const Mapping& mapping) {
   if (number == kNone) return kNone;
   mappings_[number] = mapping;
   by_internal_.insert(hash(mapping.protocol, mapping.internal, mapping.remote), number);
-  by_external_.insert(hash(mapping.protocol, mapping.external, {}), number);
+  if (!mapping.shares) by_external_.insert(hash(mapping.protocol, mapping.external, {}), number);
   return number;
 }
 
 void MappingTable::unlink(std::uint32_t number) {
   const Mapping& mapping = mappings_[number];
   by_internal_.erase(hash(mapping.protocol, mapping.internal, mapping.remote), number);
-  by_external_.erase(hash(mapping.protocol, mapping.external, {}), number);
+  if (!mapping.shares) by_external_.erase(hash(mapping.protocol, mapping.external, {}), number);
 }
 
 }  // namespace nat

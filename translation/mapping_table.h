@@ -24,10 +24,14 @@ struct Mapping {
   SessionList remembered;  // see Session::remembered
   std::uint32_t host;
   std::uint16_t address_index;  // in the pool
+  std::uint16_t remote_port;    // of the packet that made it, for choosing its profile anew
   Protocol protocol;
   Behavior behavior;
   Origin origin;
+  std::uint8_t profile;  // see Profiles
   bool live;
+  bool shares;  // an external endpoint that another mapping has (Misbehavior::port_overloading): not found by
+                // it
 };
 
 class MappingTable {

@@ -29,6 +29,9 @@ struct Misbehavior {
   std::uint32_t mapping_loss = 0;
   // Hairpinned packets keep their internal source (RFC 4787 REQ-9a).
   bool hairpin_internal_source = false;
+  // Internal endpoints with the same port share an external one as long as their remotes differ (RFC 4787
+  // REQ-3, RFC 5382 REQ-7).
+  bool port_overloading = false;
 
   bool operator==(const Misbehavior&) const = default;
 };

@@ -166,16 +166,17 @@ Decision Engine::Pipeline::decide_outbound(const Flow& flow) const {
   if (!flow.may_open()) {
     return {.reason = flow.protocol == Protocol::tcp ? Reason::tcp_no_session : Reason::echo_no_session};
   }
-  const Behavior behavior = tables_.policy().of(flow.protocol).mapping;
+  const std::uint8_t profile = profile_of(flow);
+  const Behavior behavior = tables_.profiles()[profile].of(flow.protocol).mapping;
   std::uint32_t mapping =
       tables_.mappings().find_internal(flow.protocol, flow.source, behavior, flow.destination);
   if (mapping != kNone && !tables_.alive(mapping)) mapping = kNone;
   if (mapping == kNone) {
-    if (const auto refusal = tables_.refusal(flow.protocol, flow.source)) return {.reason = *refusal};
+    const auto refusal = tables_.refusal(flow.protocol, flow.source, flow.destination);
+    if (refusal) return {.reason = *refusal};
   }
-  if (const auto refusal = tables_.session_refusal(flow.source.address, mapping, Direction::outbound)) {
-    return {.mapping = mapping, .reason = *refusal};
-  }
+  const auto refusal = tables_.session_refusal(flow.source.address, mapping, Direction::outbound, profile);
+  if (refusal) return {.mapping = mapping, .reason = *refusal};
   return {.kind = mapping == kNone ? Kind::map : Kind::open, .mapping = mapping};
 }
 
@@ -193,7 +194,7 @@ void Engine::Pipeline::tidy_outbound(const Flow& flow) {
   if (const std::uint32_t number = sessions.find_outbound(key); number != kNone) {
     if (!tables_.mappings()[sessions[number].mapping].live) tables_.forget(number);
   }
-  const Behavior behavior = tables_.policy().of(flow.protocol).mapping;
+  const Behavior behavior = tables_.profiles()[profile_of(flow)].of(flow.protocol).mapping;
   const std::uint32_t mapping =
       tables_.mappings().find_internal(flow.protocol, flow.source, behavior, flow.destination);
   if (mapping != kNone) tables_.tidy(mapping);
@@ -226,12 +227,12 @@ std::uint32_t Engine::Pipeline::commit_outbound(Decision& decision, const Flow& 
     case Kind::recall:
     case Kind::open:
       return tables_.open_session(decision.mapping, flow.destination, Direction::outbound,
-                                  opening_timeout(flow.protocol));
+                                  opening_timeout(decision.mapping));
     case Kind::map: {
       decision.mapping = tables_.make_mapping(flow.protocol, flow.source, flow.destination, decision.reason);
       if (decision.mapping == kNone) return kNone;
-      const std::uint32_t session = tables_.open_session(decision.mapping, flow.destination,
-                                                         Direction::outbound, opening_timeout(flow.protocol));
+      const std::uint32_t session = tables_.open_session(
+          decision.mapping, flow.destination, Direction::outbound, opening_timeout(decision.mapping));
       if (Observer* const observer = tables_.observer()) {
         observer->mapping_created(tables_.view(decision.mapping), tables_.now());
       }
@@ -322,7 +323,7 @@ std::optional<Reason> Engine::Pipeline::filter_refusal(std::uint32_t mapping, En
   if (m.origin == Origin::configured || (hairpinned && !policy.hairpin_filter)) return std::nullopt;
   // A remote endpoint that was contacted has a session, live or remembered, and is not asked about here.
   return filter(
-      policy.of(m.protocol).filtering,
+      tables_.profile_of(m).of(m.protocol).filtering,
       {.contacted_address = tables_.contacted(mapping, remote.address), .contacted_endpoint = false});
 }
 
@@ -352,7 +353,7 @@ std::uint32_t Engine::Pipeline::commit_inbound(Decision& decision, const Flow& f
       [[fallthrough]];
     case Kind::open:
       return tables_.open_session(decision.mapping, flow.source, Direction::inbound,
-                                  opening_timeout(flow.protocol));
+                                  opening_timeout(decision.mapping));
     case Kind::map:
     case Kind::gateway:
     case Kind::refuse:
@@ -470,11 +471,16 @@ bool Engine::Pipeline::serves(Protocol protocol, Endpoint local, Endpoint remote
   return host != nullptr && host->serves(protocol, local, remote);
 }
 
-Duration Engine::Pipeline::opening_timeout(Protocol protocol) const {
-  const Timeouts& timeouts = tables_.policy().timeouts;
-  return protocol == Protocol::udp   ? timeouts.udp
-         : protocol == Protocol::tcp ? timeouts.tcp_opening
-                                     : timeouts.icmp;
+std::uint8_t Engine::Pipeline::profile_of(const Flow& flow) const {
+  return tables_.profiles().find(flow.protocol, flow.source, flow.destination.port);
+}
+
+Duration Engine::Pipeline::opening_timeout(std::uint32_t mapping) const {
+  const Mapping& m = tables_.mappings()[mapping];
+  const Timeouts& timeouts = tables_.profile_of(m).timeouts;
+  return m.protocol == Protocol::udp   ? timeouts.udp
+         : m.protocol == Protocol::tcp ? timeouts.tcp_opening
+                                       : timeouts.icmp;
 }
 
 void Engine::Pipeline::touch(std::uint32_t number, const PacketView& view, Direction direction) {
@@ -482,7 +488,7 @@ void Engine::Pipeline::touch(std::uint32_t number, const PacketView& view, Direc
   const bool outbound = direction == Direction::outbound;
   (outbound ? session.sent_bytes : session.received_bytes) += view.total_length();
   if (!session.live) return;  // a remembered one, passed through
-  const Timeouts& timeouts = tables_.policy().timeouts;
+  const Timeouts& timeouts = tables_.profile_of(session).timeouts;
   switch (session.protocol) {
     case Protocol::udp:
       if (outbound ? !tables_.policy().misbehavior.no_outbound_refresh

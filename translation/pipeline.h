@@ -87,7 +87,9 @@ class Engine::Pipeline {
   std::uint32_t commit_outbound(Decision& decision, const Flow& flow);
   std::uint32_t commit_inbound(Decision& decision, const Flow& flow);
   void touch(std::uint32_t session, const PacketView& view, Direction direction);
-  Duration opening_timeout(Protocol protocol) const;
+  // The profile of what an outbound flow would make.
+  std::uint8_t profile_of(const Flow& flow) const;
+  Duration opening_timeout(std::uint32_t mapping) const;
   void refresh_identification(const PacketView& view);
   Verdict finish(Verdict verdict, const PacketView* view, const Packet& packet, Realm in);
   void answer_refusal(Verdict& verdict, const PacketView& view, Realm in);

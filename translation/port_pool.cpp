@@ -65,38 +65,62 @@ bool PortPool::take_explicit(std::uint16_t port) {
   return true;
 }
 
-std::optional<std::uint16_t> PortPool::pick(Random& random, std::uint16_t first, std::uint16_t last,
+std::optional<std::uint16_t> PortPool::pick(Random& random, std::span<const PortRange> ranges,
                                             std::optional<unsigned> parity) {
-  const std::uint32_t available = free_in(first, last);
+  const std::uint32_t available = free_in(ranges);
   if (available == 0) return std::nullopt;
-  const std::uint32_t below = rank(first);
-  std::uint16_t port = select(below + random.below(available));
-  if (parity && (port & 1U) != *parity) {
-    // The nearest free port of the wanted parity, upwards and around; when there is none, parity gives way.
-    const std::uint64_t mask = *parity == 0 ? kEven : ~kEven;
-    const auto in_range = [&](std::uint32_t p) { return p >= first && p <= last; };
-    for (std::uint32_t step = 0, word = port >> 6U; step <= kWords; ++step, word = (word + 1) % kWords) {
-      std::uint64_t bits = free_[word] & mask;
-      if (step == 0) bits &= ~std::uint64_t{0} << (port & 63);
-      while (bits != 0 && !in_range(word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits)))) {
-        bits &= bits - 1;
-      }
-      if (bits == 0) continue;
-      port = static_cast<std::uint16_t>(word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits)));
-      break;
-    }
+  std::uint32_t chosen = random.below(available);
+  const PortRange* range = ranges.data();
+  for (std::uint32_t count = free_in(*range); chosen >= count; count = free_in(*range)) {
+    chosen -= count;
+    ++range;
   }
+  std::uint16_t port = select(rank(range->first) + chosen);
+  if (parity && (port & 1U) != *parity) port = with_parity(port, ranges, *parity);
   take(port, {});
   return port;
 }
 
-std::optional<std::uint16_t> PortPool::pick_next(std::uint16_t first, std::uint16_t last) {
-  if (free_in(first, last) == 0) return std::nullopt;
-  std::uint16_t from = last_picked_ >= first && last_picked_ < last ? last_picked_ + 1 : first;
-  if (free_in(from, last) == 0) from = first;
-  last_picked_ = select(rank(from));
-  take(last_picked_, {});
-  return last_picked_;
+// The nearest free port of the wanted parity, upwards and around; when there is none, parity gives way.
+std::uint16_t PortPool::with_parity(std::uint16_t port, std::span<const PortRange> ranges,
+                                    unsigned parity) const {
+  const std::uint64_t mask = parity == 0 ? kEven : ~kEven;
+  for (const PortRange& range : ranges) {
+    if (!range.contains(port)) continue;
+    if (const auto above = seek({port, range.last}, mask)) return *above;
+  }
+  for (const PortRange& range : ranges) {
+    if (const auto found = seek(range, mask)) return *found;
+  }
+  return port;
+}
+
+std::optional<std::uint16_t> PortPool::seek(PortRange range, std::uint64_t mask) const {
+  for (std::uint32_t word = range.first >> 6; word <= std::uint32_t{range.last} >> 6; ++word) {
+    std::uint64_t bits = free_[word] & mask;
+    if (word == std::uint32_t{range.first} >> 6) bits &= ~std::uint64_t{0} << (range.first & 63);
+    if (bits == 0) continue;
+    const auto port =
+        static_cast<std::uint16_t>(word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits)));
+    if (port <= range.last) return port;
+    break;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> PortPool::pick_next(std::span<const PortRange> ranges) {
+  constexpr std::uint64_t kAny = ~std::uint64_t{0};
+  std::optional<std::uint16_t> port;
+  for (const PortRange& range : ranges) {
+    if (range.last <= last_picked_) continue;
+    const std::uint16_t from = range.contains(last_picked_) ? last_picked_ + 1 : range.first;
+    if ((port = seek({from, range.last}, kAny))) break;
+  }
+  for (std::size_t i = 0; !port && i < ranges.size(); ++i) port = seek(ranges[i], kAny);
+  if (!port) return std::nullopt;
+  last_picked_ = *port;
+  take(*port, {});
+  return port;
 }
 
 void PortPool::release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now) {
@@ -134,16 +158,20 @@ void PortPool::end_rest(std::uint16_t port) {
   if (eligible(port)) set_free(port);
 }
 
-std::uint32_t PortPool::free_in(std::uint16_t first, std::uint16_t last) const {
-  if (last < first) return 0;
-  return rank(std::uint32_t{last} + 1) - rank(first);
+std::uint32_t PortPool::free_in(PortRange range) const {
+  if (range.last < range.first) return 0;
+  return rank(std::uint32_t{range.last} + 1) - rank(range.first);
 }
 
-bool PortPool::serves(std::uint16_t first, std::uint16_t last) const {
-  for (std::uint32_t port = first; port <= last; ++port) {
-    if (eligible(static_cast<std::uint16_t>(port))) return true;
-  }
-  return false;
+std::uint32_t PortPool::free_in(std::span<const PortRange> ranges) const {
+  std::uint32_t count = 0;
+  for (const PortRange& range : ranges) count += free_in(range);
+  return count;
+}
+
+std::optional<Endpoint> PortPool::rested_owner(std::uint16_t port) const {
+  const auto rest = resting_.find(port);
+  return rest == resting_.end() ? std::nullopt : std::optional<Endpoint>(rest->second.owner);
 }
 
 void PortPool::set_free(std::uint16_t port) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -30,12 +31,12 @@ class PortPool {
   // Takes a port that the pool does not give away by itself, for a mapping the operator asks for. False when
   // it is taken.
   bool take_explicit(std::uint16_t port);
-  // Takes a random free port of [first, last]; `parity` 0 or 1 asks for an even or odd one. Nothing when all
-  // are taken.
-  std::optional<std::uint16_t> pick(Random& random, std::uint16_t first, std::uint16_t last,
+  // Takes a random free port of the ranges, which must not overlap; `parity` 0 or 1 asks for an even or odd
+  // one. Nothing when all are taken.
+  std::optional<std::uint16_t> pick(Random& random, std::span<const PortRange> ranges,
                                     std::optional<unsigned> parity);
-  // Takes the free port of [first, last] that follows the last one it was asked for, around the end.
-  std::optional<std::uint16_t> pick_next(std::uint16_t first, std::uint16_t last);
+  // Takes the free port of the ranges, in rising order, that follows the last one it gave, around the end.
+  std::optional<std::uint16_t> pick_next(std::span<const PortRange> ranges);
   // The port becomes free, after resting until `until` when that lies ahead. At most a quarter of the pool
   // rests; beyond that the one that rested longest becomes free.
   void release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now);
@@ -44,9 +45,10 @@ class PortPool {
 
   bool free(std::uint16_t port) const { return (free_[port >> 6] >> (port & 63) & 1) != 0; }
   bool may_take(std::uint16_t port, Endpoint owner) const;
-  std::uint32_t free_in(std::uint16_t first, std::uint16_t last) const;
-  // Whether the pool ever gives away a port of [first, last].
-  bool serves(std::uint16_t first, std::uint16_t last) const;
+  std::uint32_t free_in(PortRange range) const;
+  std::uint32_t free_in(std::span<const PortRange> ranges) const;
+  // Who had the resting port; nothing when it does not rest.
+  std::optional<Endpoint> rested_owner(std::uint16_t port) const;
 
   std::uint32_t capacity() const { return capacity_; }
   std::uint32_t used() const { return used_; }
@@ -64,6 +66,9 @@ class PortPool {
   bool eligible(std::uint16_t port) const { return (eligible_[port >> 6] >> (port & 63) & 1) != 0; }
   std::uint32_t rank(std::uint32_t port) const;  // free ports below it
   std::uint16_t select(std::uint32_t rank) const;
+  // The first free port of the range whose bit in its word is in `mask`.
+  std::optional<std::uint16_t> seek(PortRange range, std::uint64_t mask) const;
+  std::uint16_t with_parity(std::uint16_t port, std::span<const PortRange> ranges, unsigned parity) const;
   void end_rest(std::uint16_t port);
 
   static constexpr unsigned kWords = 65536 / 64;

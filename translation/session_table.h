@@ -20,10 +20,11 @@ struct Session {
   Address internal_address, external_address, remote_address;
   std::uint16_t internal_port, external_port, remote_port;
   Protocol protocol;
-  bool live;          // in use; counted as a session
-  bool remembered;    // expired, kept only so that the filter knows the remote while the mapping lives
-  bool answered;      // a packet went out: the remote is one that the internal side has contacted
-  bool from_outside;  // the first packet came in
+  bool live;             // in use; counted as a session
+  bool remembered;       // expired, kept only so that the filter knows the remote while the mapping lives
+  bool answered;         // a packet went out: the remote is one that the internal side has contacted
+  bool from_outside;     // the first packet came in
+  std::uint8_t profile;  // of its mapping
   std::uint32_t mapping;
   Tick deadline;
   TcpTrack tcp;

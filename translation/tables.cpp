@@ -7,9 +7,6 @@
 namespace nat {
 namespace {
 
-constexpr std::uint16_t kFirstUserPort = 1024;
-// How often a port that a socket of the gateway occupies is put aside for another.
-constexpr int kPortAttempts = 16;
 // How many ports that have rested a new mapping wakes; the others are left to expire().
 constexpr unsigned kWakeBudget = 64;
 
@@ -26,7 +23,8 @@ Tables::Tables(Policy policy, Random& random, Host* host, TimePoint now)
       mappings_(policy_.limits.mappings, secret_),
       hosts_(policy_.limits.hosts, secret_),
       permissions_(policy_.limits.sessions, secret_),
-      wheel_(sessions_.timers()) {
+      wheel_(sessions_.timers()),
+      pool_(random, secret_) {
   configure_pool();
   std::vector<std::string> ignored;
   configure_forwards(ignored);
@@ -40,22 +38,11 @@ Tick Tables::deadline_in(Duration after) const {
   return static_cast<Tick>(((now_ - epoch_) + after).count() / kTickMilliseconds) + 1;
 }
 
-std::optional<std::uint16_t> Tables::pool_index(Address external) const {
-  for (std::size_t i = 0; i < pool_.size(); ++i) {
-    if (pool_[i].address == external) return static_cast<std::uint16_t>(i);
-  }
-  return std::nullopt;
-}
-
 // RFC 4787 REQ-2: the same internal address always gets the same external one, and keeps the one it has when
 // the pool changes.
-std::uint16_t Tables::pool_index_for(Address internal) const {
-  if (pool_.size() == 1) return 0;
-  if (const std::uint32_t host = hosts_.find(internal); host != kNone) {
-    if (const auto present = pool_index(hosts_[host].external)) return *present;
-  }
-  if (const auto own = pool_index(internal)) return *own;  // the gateway's own echo requests
-  return static_cast<std::uint16_t>(siphash13(secret_, internal.value(), 0x706f6f6c) % pool_.size());
+Address Tables::paired_with(Address internal) const {
+  const std::uint32_t host = hosts_.find(internal);
+  return host == kNone ? Address() : hosts_[host].external;
 }
 
 bool Tables::alive(std::uint32_t mapping) const {
@@ -73,96 +60,74 @@ bool Tables::tidy(std::uint32_t mapping) {
   return m.live;
 }
 
-std::optional<Reason> Tables::refusal(Protocol protocol, Endpoint internal) const {
+PortRequest Tables::request_for(Protocol protocol, Endpoint internal, std::uint8_t profile) const {
+  return {protocol, internal, paired_with(internal.address), &profiles_[profile].ports,
+          &profiles_.ports(profile)};
+}
+
+std::optional<Reason> Tables::refusal(Protocol protocol, Endpoint internal, Endpoint remote) const {
   if (pool_.empty()) return Reason::no_external_address;
   if (live_mappings_ >= policy_.limits.mappings || mappings_.full()) return Reason::mapping_limit;
+  const std::uint8_t profile = profiles_.find(protocol, internal, remote.port);
+  const Limits& limits = profiles_[profile].limits;
   const std::uint32_t host = hosts_.find(internal.address);
   if (host == kNone) {
     if (hosts_.used() >= policy_.limits.hosts || hosts_.full()) return Reason::host_limit;
-  } else if (hosts_[host].mappings >= policy_.limits.mappings_per_host) {
+  } else if (hosts_[host].mappings >= limits.mappings_per_host ||
+             hosts_[host].mappings_of[index_of(protocol)] >= limits.mappings_per_host_of(protocol)) {
     return Reason::host_mapping_limit;
   }
-  const PortPool& pool = pool_[pool_index_for(internal.address)].of(protocol);
-  const PortRange range = port_class(pool, protocol, internal.port);
-  if (pool.free_in(range.first, range.last) == 0 &&
-      !(policy_.ports.preserve && pool.may_take(internal.port, internal))) {
-    return Reason::ports_exhausted;
-  }
+  const PortRequest request = request_for(protocol, internal, profile);
+  if (!pool_.has_room(request) && !shared_port(request, remote)) return Reason::ports_exhausted;
   return std::nullopt;
 }
 
-// RFC 4787 REQ-3a. An operator whose ranges leave one class out gets the other one for both. Identifiers of
-// ICMP queries have no classes.
-PortRange Tables::port_class(const PortPool& pool, Protocol protocol, std::uint16_t internal_port) const {
-  if (protocol == Protocol::icmp) return {1, 65535};
-  const PortRange system{1, kFirstUserPort - 1};
-  const PortRange user{kFirstUserPort, 65535};
-  const PortRange wanted = internal_port < kFirstUserPort ? system : user;
-  if (pool.serves(wanted.first, wanted.last)) return wanted;
-  return internal_port < kFirstUserPort ? user : system;
+// The internal port on the host's address, if another mapping has it whose remotes this one's is not among.
+std::optional<PortGrant> Tables::shared_port(const PortRequest& request, Endpoint remote) const {
+  if (!policy_.misbehavior.port_overloading || !request.policy->preserve || request.internal.port == 0) {
+    return std::nullopt;
+  }
+  const std::uint16_t index = pool_.index_for(request.internal.address, request.paired);
+  const Endpoint external{pool_[index].address, request.internal.port};
+  const std::uint32_t holder = mappings_.find_external(request.protocol, external);
+  if (holder == kNone || mappings_[holder].origin == Origin::configured) return std::nullopt;
+  if (sessions_.find_inbound({request.protocol, external, remote}) != kNone) return std::nullopt;
+  return PortGrant{index, external.port, std::nullopt};
 }
 
-std::optional<std::uint16_t> Tables::choose_port(PortPool& pool, Protocol protocol, Endpoint internal) {
-  unsigned budget = kWakeBudget;
-  pool.wake(now_, budget);
-  const auto occupied = [&](std::uint16_t port) { return host_ != nullptr && host_->in_use(protocol, port); };
-  const PortRange range = port_class(pool, protocol, internal.port);
-  const bool in_class = internal.port >= range.first && internal.port <= range.last;
-  const bool sequential = policy_.ports.allocation == Allocation::sequential;
-  if (policy_.ports.preserve && !sequential && in_class && !occupied(internal.port) &&
-      pool.take(internal.port, internal)) {
-    return internal.port;
-  }
-  const std::optional<unsigned> parity =
-      policy_.ports.preserve_parity ? std::optional<unsigned>(internal.port & 1U) : std::nullopt;
-  std::vector<std::uint16_t> put_aside;
-  std::optional<std::uint16_t> chosen;
-  for (int attempt = 0; attempt < kPortAttempts && !chosen; ++attempt) {
-    chosen = sequential ? pool.pick_next(range.first, range.last)
-                        : pool.pick(random_, range.first, range.last, parity);
-    if (!chosen) break;
-    if (occupied(*chosen)) {
-      put_aside.push_back(*chosen);
-      chosen.reset();
-    }
-  }
-  for (const std::uint16_t port : put_aside) pool.release(port, {}, now_, now_);
-  return chosen;
-}
-
-std::uint32_t Tables::tokens_of(const HostRecord& host) const {
-  const std::uint32_t rate = policy_.limits.mapping_rate_per_host;
+std::uint32_t Tables::tokens_of(const HostRecord& host, std::uint32_t rate) const {
   const std::uint64_t earned = std::uint64_t{tick() - host.refilled} * rate;
   const std::uint64_t depth = std::uint64_t{rate} * kTicksPerSecond;
   return static_cast<std::uint32_t>(std::min(depth, host.tokens + earned));
 }
 
-bool Tables::too_fast(Address internal) const {
+bool Tables::too_fast(Address internal, std::uint8_t profile) const {
+  const std::uint32_t rate = profiles_[profile].limits.mapping_rate_per_host;
   const std::uint32_t host = hosts_.find(internal);
-  return host != kNone && policy_.limits.mapping_rate_per_host != 0 &&
-         tokens_of(hosts_[host]) < kTicksPerSecond;
+  return host != kNone && rate != 0 && tokens_of(hosts_[host], rate) < kTicksPerSecond;
 }
 
-Tables::Supply Tables::supply(Protocol protocol, Endpoint internal) const {
+Tables::Supply Tables::supply(Protocol protocol, Endpoint internal, std::uint8_t profile) const {
   Supply supply;
   if (const std::uint32_t host = hosts_.find(internal.address); host != kNone) {
     supply.mappings = hosts_[host].mappings;
     supply.sessions = hosts_[host].sessions;
   }
   if (pool_.empty()) return supply;
-  const PoolAddress& address = pool_[pool_index_for(internal.address)];
-  const PortPool& ports = address.of(protocol);
-  supply.external = address.address;
-  supply.range = port_class(ports, protocol, internal.port);
-  supply.free = ports.free_in(supply.range.first, supply.range.last);
+  const PortRequest request = request_for(protocol, internal, profile);
+  const std::uint16_t index = pool_.index_for(internal.address, request.paired);
+  const PortPool& ports = pool_[index].of(protocol);
+  supply.external = pool_[index].address;
+  supply.ranges = pool_.ranges_on(index, request);
+  supply.free = ports.free_in(supply.ranges);
   supply.used = ports.used();
   supply.resting = ports.resting();
   return supply;
 }
 
-bool Tables::spend_token(HostRecord& host) {
-  if (policy_.limits.mapping_rate_per_host == 0) return true;
-  host.tokens = tokens_of(host);
+bool Tables::spend_token(HostRecord& host, std::uint32_t rate) {
+  if (rate == 0) return true;
+  host.tokens = tokens_of(host, rate);
   host.refilled = tick();
   if (host.tokens < kTicksPerSecond) return false;
   host.tokens -= kTicksPerSecond;
@@ -170,35 +135,49 @@ bool Tables::spend_token(HostRecord& host) {
 }
 
 std::uint32_t Tables::make_mapping(Protocol protocol, Endpoint internal, Endpoint remote, Reason& refused) {
-  if (const auto reason = refusal(protocol, internal)) {
+  if (const auto reason = refusal(protocol, internal, remote)) {
     refused = *reason;
     return kNone;
   }
+  const std::uint8_t profile = profiles_.find(protocol, internal, remote.port);
+  const std::uint32_t rate = profiles_[profile].limits.mapping_rate_per_host;
   std::uint32_t host = hosts_.find(internal.address);
   if (host == kNone) {
     host = hosts_.insert(internal.address);
-    hosts_[host].tokens = policy_.limits.mapping_rate_per_host * kTicksPerSecond;
+    hosts_[host].tokens = rate * kTicksPerSecond;
     hosts_[host].refilled = tick();
   }
-  const std::uint16_t index = pool_index_for(internal.address);
-  std::optional<std::uint16_t> port;
+  const PortRequest request = request_for(protocol, internal, profile);
+  std::optional<PortGrant> grant;
+  bool shares = false;
   refused = Reason::creation_rate;
-  if (spend_token(hosts_[host])) {
+  if (spend_token(hosts_[host], rate)) {
     refused = Reason::ports_exhausted;
-    port = choose_port(pool_[index].of(protocol), protocol, internal);
+    unsigned budget = kWakeBudget;
+    pool_[pool_.index_for(internal.address, request.paired)].of(protocol).wake(now_, budget);
+    grant = shared_port(request, remote);
+    shares = grant.has_value();
+    if (!shares) {
+      grant = pool_.choose(
+          request, [&](std::uint16_t port) { return host_ != nullptr && host_->in_use(protocol, port); });
+    }
   }
-  if (!port) {
+  if (!grant) {
     release_host(host);
     return kNone;
   }
+  if (grant->grown) tell_of_blocks({*grant->grown}, internal.address, true);
   Mapping mapping{};
   mapping.internal = internal;
-  mapping.external = {pool_[index].address, *port};
-  mapping.behavior = policy_.of(protocol).mapping;
+  mapping.external = {pool_[grant->address_index].address, grant->port};
+  mapping.behavior = profiles_[profile].of(protocol).mapping;
   mapping.remote = trim(mapping.behavior, remote);
+  mapping.remote_port = remote.port;
+  mapping.profile = profile;
+  mapping.shares = shares;
   mapping.host = host;
-  hosts_[host].external = pool_[index].address;
-  mapping.address_index = index;
+  if (!pool_.index_of(hosts_[host].external)) hosts_[host].external = mapping.external.address;
+  mapping.address_index = grant->address_index;
   mapping.protocol = protocol;
   mapping.origin = Origin::dynamic;
   return add_mapping(mapping);
@@ -210,6 +189,7 @@ std::uint32_t Tables::add_mapping(Mapping mapping) {
   mapping.answered = mapping.unanswered = mapping.remembered = SessionList{};
   const std::uint32_t number = mappings_.insert(mapping);
   ++hosts_[mapping.host].mappings;
+  ++hosts_[mapping.host].mappings_of[index_of(mapping.protocol)];
   ++hosts_[mapping.host].records;
   ++live_mappings_;
   ++counters_.mappings_created;
@@ -221,11 +201,11 @@ void Tables::end_mapping(std::uint32_t mapping, RemovalCause cause) {
   if (observer_ != nullptr) observer_->mapping_removed(view(mapping), cause, now_);
   mappings_.unlink(mapping);
   m.live = false;
-  if (m.address_index < pool_.size() && pool_[m.address_index].address == m.external.address) {
+  if (const auto index = pool_.index_of(m.external.address); index && !m.shares) {
     const bool rests = m.protocol != Protocol::tcp && m.origin == Origin::dynamic;
-    pool_[m.address_index]
+    pool_[*index]
         .of(m.protocol)
-        .release(m.external.port, m.internal, rests ? now_ + policy_.ports.rest : now_, now_);
+        .release(m.external.port, m.internal, rests ? now_ + profile_of(m).ports.rest : now_, now_);
   }
   names_.erase(m.id);
   --live_mappings_;
@@ -233,11 +213,27 @@ void Tables::end_mapping(std::uint32_t mapping, RemovalCause cause) {
   // A flush must take effect on open sessions at once; sessions that have run out can wait for expire().
   while (m.answered.head != kNone) forget(m.answered.head);
   --hosts_[m.host].mappings;
+  --hosts_[m.host].mappings_of[index_of(m.protocol)];
   ended_.push_back(mapping);
 }
 
 void Tables::release_host(std::uint32_t host) {
-  if (hosts_[host].records == 0) hosts_.erase(host);
+  if (hosts_[host].records > 0) return;
+  if (pool_.blocks().on()) {
+    const Address address = hosts_[host].address;
+    if (const auto index = pool_.index_of(hosts_[host].external)) {
+      tell_of_blocks(pool_.blocks().shrink(*index, address), address, false);
+    }
+  }
+  hosts_.erase(host);
+}
+
+void Tables::tell_of_blocks(const std::vector<PortBlock>& blocks, Address host, bool given) {
+  if (observer_ == nullptr) return;
+  for (const PortBlock& block : blocks) {
+    observer_->block_changed({pool_[block.address_index].address, block.ports, block.extra, host}, given,
+                             now_);
+  }
 }
 
 // Forgets what ended mappings left. False when the budget ran out first.
@@ -260,20 +256,21 @@ bool Tables::clear_ended(unsigned& budget) {
   return true;
 }
 
-std::optional<Reason> Tables::session_refusal(Address internal, std::uint32_t mapping,
-                                              Direction direction) const {
+std::optional<Reason> Tables::session_refusal(Address internal, std::uint32_t mapping, Direction direction,
+                                              std::uint8_t profile) const {
+  const Limits& limits = profiles_[mapping == kNone ? profile : mappings_[mapping].profile].limits;
   if (live_sessions_ >= policy_.limits.sessions || (sessions_.full() && oldest_remembered_ == kNone)) {
     return Reason::session_limit;
   }
   const std::uint32_t host = hosts_.find(internal);
-  if (host != kNone && hosts_[host].sessions >= policy_.limits.sessions_per_host) {
+  if (host != kNone && hosts_[host].sessions >= limits.sessions_per_host) {
     return Reason::host_session_limit;
   }
   if (mapping == kNone) return std::nullopt;
   // What comes from outside may take half of what a mapping may have, so that strangers cannot shut its owner
   // out.
   const Mapping& m = mappings_[mapping];
-  const std::uint32_t most = policy_.limits.sessions_per_mapping;
+  const std::uint32_t most = limits.sessions_per_mapping;
   if (m.answered.count + m.unanswered.count >= most ||
       (direction == Direction::inbound && m.unanswered.count >= (most + 1) / 2)) {
     return Reason::mapping_session_limit;
@@ -290,8 +287,21 @@ void Tables::count_session(std::uint32_t mapping, int change) {
 void Tables::make_room(std::uint32_t mapping) {
   const Mapping& m = mappings_[mapping];
   const std::uint32_t total = m.answered.count + m.unanswered.count + m.remembered.count;
-  if (total >= policy_.limits.sessions_per_mapping && m.remembered.head != kNone) forget(m.remembered.head);
+  if (total >= profile_of(m).limits.sessions_per_mapping && m.remembered.head != kNone)
+    forget(m.remembered.head);
   if (sessions_.full() && oldest_remembered_ != kNone) forget(oldest_remembered_);
+}
+
+// What an ended mapping left at the external endpoint must not stand in the way of its next owner's session;
+// nor what another mapping has there, where ports are shared.
+void Tables::give_way(std::uint32_t number) {
+  const Session& session = sessions_[number];
+  const Mapping& m = mappings_[session.mapping];
+  if (session.live && session.answered && m.live && m.origin == Origin::dynamic && m.answered.count == 1) {
+    end_mapping(session.mapping, RemovalCause::expired);
+  } else {
+    forget(number);
+  }
 }
 
 std::uint32_t Tables::open_session(std::uint32_t mapping, Endpoint remote, Direction direction,
@@ -300,10 +310,8 @@ std::uint32_t Tables::open_session(std::uint32_t mapping, Endpoint remote, Direc
   const bool outbound = direction == Direction::outbound;
   bool answered = outbound;
   std::uint32_t number = sessions_.find_outbound({m.protocol, m.internal, remote});
-  // What an ended mapping left at the external endpoint must not stand in the way of its next owner's
-  // session.
   const std::uint32_t left = sessions_.find_inbound({m.protocol, m.external, remote});
-  if (left != kNone && left != number) forget(left);
+  if (left != kNone && left != number) give_way(left);
   if (number != kNone) {
     // Only a remembered one can be there, whose mapping may have ended already.
     if (sessions_[number].mapping != mapping) {
@@ -321,6 +329,7 @@ std::uint32_t Tables::open_session(std::uint32_t mapping, Endpoint remote, Direc
     fresh.remote_address = remote.address;
     fresh.remote_port = remote.port;
     fresh.protocol = m.protocol;
+    fresh.profile = m.profile;
     fresh.mapping = mapping;
     number = sessions_.insert(fresh);
     if (outbound) permissions_.add(mapping, remote.address);
@@ -422,7 +431,7 @@ bool Tables::expire(unsigned budget) {
     if (expired(sessions_[number])) retire(number);
   }
   const bool cleared = clear_ended(budget);
-  for (PoolAddress& address : pool_) {
+  for (PoolAddress& address : pool_.addresses()) {
     for (PortPool& ports : address.ports) ports.wake(now_, budget);
   }
   return budget == 0 || !cleared;
@@ -474,7 +483,7 @@ void Tables::fill(Gauges& gauges) const {
   gauges.sessions = live_sessions_;
   gauges.remembered = remembered_;
   gauges.hosts = hosts_.used();
-  for (const PoolAddress& address : pool_) {
+  for (const PoolAddress& address : pool_.addresses()) {
     for (const Protocol protocol : kProtocols) {
       const PortPool& ports = address.of(protocol);
       gauges.pools.push_back({address.address, protocol, ports.capacity(), ports.used(), ports.resting()});

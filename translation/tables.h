@@ -19,20 +19,12 @@
 #include "translation/mapping_table.h"
 #include "translation/net/random.h"
 #include "translation/policy.h"
-#include "translation/port_pool.h"
+#include "translation/pool.h"
 #include "translation/session_table.h"
 
 namespace nat {
 
 class Host;
-
-// One external address and its ports for each protocol.
-struct PoolAddress {
-  Address address;
-  PortPool ports[3];  // by index_of(protocol)
-  PortPool& of(Protocol protocol) { return ports[index_of(protocol)]; }
-  const PortPool& of(Protocol protocol) const { return ports[index_of(protocol)]; }
-};
 
 class Tables {
  public:
@@ -47,29 +39,29 @@ class Tables {
   TimePoint time_of(Tick tick) const { return epoch_ + Duration(std::int64_t{tick} * kTickMilliseconds); }
 
   // Mappings.
-  std::optional<std::uint16_t> pool_index(Address external) const;
-  bool is_external(Address address) const { return pool_index(address).has_value(); }
+  bool is_external(Address address) const { return pool_.index_of(address).has_value(); }
   // The address a mapping of `internal` would get; unspecified when there is none.
   Address external_for(Address internal) const {
-    return pool_.empty() ? Address() : pool_[pool_index_for(internal)].address;
+    return pool_.empty() ? Address() : pool_[pool_.index_for(internal, paired_with(internal))].address;
   }
   // Whether the mapping is still there at this instant, whatever expire() has come to.
   bool alive(std::uint32_t mapping) const;
   // Retires expired sessions of the mapping until one that lives is found. False when the mapping ended by
   // it.
   bool tidy(std::uint32_t mapping);
-  // Why a new mapping for `internal` would be refused now, as far as can be told without choosing a port.
-  std::optional<Reason> refusal(Protocol protocol, Endpoint internal) const;
+  // Why a new mapping for a packet from `internal` to `remote` would be refused now, as far as can be told
+  // without choosing a port.
+  std::optional<Reason> refusal(Protocol protocol, Endpoint internal, Endpoint remote) const;
   // Whether the host makes mappings faster than it may, so that the next one would be refused.
-  bool too_fast(Address internal) const;
+  bool too_fast(Address internal, std::uint8_t profile) const;
   // What `internal` uses and may use, and the ports a mapping of it could get; for people.
   struct Supply {
     std::uint32_t mappings = 0, sessions = 0;  // of the host
     Address external;
-    PortRange range;
+    std::vector<PortRange> ranges;
     std::uint32_t free = 0, used = 0, resting = 0;
   };
-  Supply supply(Protocol protocol, Endpoint internal) const;
+  Supply supply(Protocol protocol, Endpoint internal, std::uint8_t profile) const;
   // kNone with `refused` set when no mapping can be made.
   std::uint32_t make_mapping(Protocol protocol, Endpoint internal, Endpoint remote, Reason& refused);
   void end_mapping(std::uint32_t mapping, RemovalCause cause);
@@ -77,8 +69,10 @@ class Tables {
 
   // Sessions.
   bool expired(const Session& session) const { return session.live && tick() >= session.deadline; }
-  // Why `internal` may have no further session, on a mapping yet to be made (kNone) or on that one.
-  std::optional<Reason> session_refusal(Address internal, std::uint32_t mapping, Direction direction) const;
+  // Why `internal` may have no further session, on a mapping yet to be made (kNone), whose profile is given,
+  // or on that one.
+  std::optional<Reason> session_refusal(Address internal, std::uint32_t mapping, Direction direction,
+                                        std::uint8_t profile = Profiles::kGeneral) const;
   // Makes a session, or revives the remembered one with the same endpoints. The caller has asked
   // session_refusal.
   std::uint32_t open_session(std::uint32_t mapping, Endpoint remote, Direction direction, Duration timeout);
@@ -104,6 +98,10 @@ class Tables {
   // Policy.
   void replace_policy(Policy policy, std::vector<std::string>& refused);
   const Policy& policy() const { return policy_; }
+  const Profiles& profiles() const { return profiles_; }
+  const Profile& profile_of(const Mapping& mapping) const { return profiles_[mapping.profile]; }
+  const Profile& profile_of(const Session& session) const { return profiles_[session.profile]; }
+  const Pool& pool() const { return pool_; }
 
   SessionTable& sessions() { return sessions_; }
   const SessionTable& sessions() const { return sessions_; }
@@ -123,18 +121,21 @@ class Tables {
   Tick tick_of(TimePoint time) const;
   void rearm(std::uint32_t session);
   void count_session(std::uint32_t mapping, int change);
-  std::uint16_t pool_index_for(Address internal) const;
-  PortRange port_class(const PortPool& pool, Protocol protocol, std::uint16_t internal_port) const;
-  std::optional<std::uint16_t> choose_port(PortPool& pool, Protocol protocol, Endpoint internal);
-  std::uint32_t tokens_of(const HostRecord& host) const;
-  bool spend_token(HostRecord& host);
+  Address paired_with(Address internal) const;
+  PortRequest request_for(Protocol protocol, Endpoint internal, std::uint8_t profile) const;
+  std::optional<PortGrant> shared_port(const PortRequest& request, Endpoint remote) const;
+  std::uint32_t tokens_of(const HostRecord& host, std::uint32_t rate) const;
+  bool spend_token(HostRecord& host, std::uint32_t rate);
+  void tell_of_blocks(const std::vector<PortBlock>& blocks, Address host, bool given);
   std::uint32_t add_mapping(Mapping mapping);
   void release_host(std::uint32_t host);
   bool clear_ended(unsigned& budget);
   void make_room(std::uint32_t mapping);
+  void give_way(std::uint32_t session);
   void remember(std::uint32_t session);
   void unremember(std::uint32_t session);
   void configure_pool();
+  void choose_profiles_anew();
   void configure_forwards(std::vector<std::string>& refused);
   std::optional<std::string> add_forward(const PortForward& forward);
 
@@ -154,7 +155,8 @@ class Tables {
   std::uint32_t oldest_remembered_ = kNone;
   std::uint32_t newest_remembered_ = kNone;
   std::uint32_t remembered_ = 0;
-  std::vector<PoolAddress> pool_;
+  Profiles profiles_;
+  Pool pool_;
   std::vector<std::uint32_t> ended_;                      // mappings whose sessions are still to be forgotten
   std::unordered_map<std::uint64_t, std::string> names_;  // of configured mappings, by id
   Counters counters_;

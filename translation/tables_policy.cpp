@@ -8,6 +8,7 @@
 namespace nat {
 
 void Tables::replace_policy(Policy policy, std::vector<std::string>& refused) {
+  const bool had_rules = !policy_.host_rules.empty();
   policy_ = std::move(policy);
   for (std::uint32_t m = 0; m < mappings_.high_water(); ++m) {
     const auto& wanted = policy_.external_addresses;
@@ -17,25 +18,31 @@ void Tables::replace_policy(Policy policy, std::vector<std::string>& refused) {
     }
   }
   configure_pool();
+  if (had_rules || !profiles_.only_general()) choose_profiles_anew();
   configure_forwards(refused);
 }
 
 void Tables::configure_pool() {
-  std::vector<PoolAddress> pool;
-  for (const Address address : policy_.external_addresses) {
-    const auto known = pool_index(address);
-    pool.push_back(known ? std::move(pool_[*known]) : PoolAddress{address, {}});
-    for (const Protocol protocol : kProtocols) {
-      // Identifiers of ICMP queries share no number space with the gateway's own ports.
-      pool.back().of(protocol).configure(policy_.ports.ranges,
-                                         protocol == Protocol::icmp ? PortSet() : policy_.ports.reserved);
-    }
-  }
-  pool_ = std::move(pool);
+  profiles_.configure(policy_);
+  pool_.configure(policy_, profiles_);
   for (std::uint32_t m = 0; m < mappings_.high_water(); ++m) {
     if (!mappings_[m].live) continue;
-    const auto index = pool_index(mappings_[m].external.address);
+    const auto index = pool_.index_of(mappings_[m].external.address);
     if (index) mappings_[m].address_index = *index;
+  }
+}
+
+void Tables::choose_profiles_anew() {
+  for (std::uint32_t number = 0; number < mappings_.high_water(); ++number) {
+    Mapping& m = mappings_[number];
+    m.profile = Profiles::kGeneral;
+    if (!m.live) continue;
+    m.profile = profiles_.find(m.protocol, m.internal, m.remote_port);
+    for (const SessionList* list : {&m.answered, &m.unanswered, &m.remembered}) {
+      for (std::uint32_t s = list->head; s != kNone; s = sessions_.links(s).next_of_mapping) {
+        sessions_[s].profile = m.profile;
+      }
+    }
   }
 }
 
@@ -69,7 +76,7 @@ void Tables::configure_forwards(std::vector<std::string>& refused) {
 std::optional<std::string> Tables::add_forward(const PortForward& forward) {
   const std::string what = std::string(to_string(forward.protocol)) + " " + forward.external.to_string() +
                            " -> " + forward.internal.to_string() + ": ";
-  const auto index = pool_index(forward.external.address);
+  const auto index = pool_.index_of(forward.external.address);
   if (!index) return what + "the external address is not one of natd's";
   if (live_mappings_ >= policy_.limits.mappings || mappings_.full())
     return what + "limits.mappings is reached";
@@ -93,6 +100,7 @@ std::optional<std::string> Tables::add_forward(const PortForward& forward) {
   mapping.internal = forward.internal;
   mapping.external = forward.external;
   mapping.behavior = Behavior::endpoint_independent;
+  mapping.profile = profiles_.find(forward.protocol, forward.internal, 0);
   mapping.host = host;
   mapping.address_index = *index;
   mapping.protocol = forward.protocol;

@@ -11,6 +11,7 @@
 #include "filtering/behavior.h"
 #include "translation/net/reason.h"
 #include "translation/net/time.h"
+#include "translation/profile.h"
 
 namespace nat {
 
@@ -76,6 +77,14 @@ struct Refusal {
   std::span<const std::uint8_t> octets{};  // of the whole packet, as it came; valid during the call
 };
 
+// Ports that belong to a host beforehand, or for as long as it has mappings (port_blocks.h).
+struct BlockView {
+  Address external;
+  PortRange ports;
+  bool extra = false;
+  Address host;  // unspecified for an extra block that nobody has
+};
+
 struct Explanation;
 
 // Told once for each event, from inside the engine's calls: be quick and do not call back.
@@ -89,6 +98,8 @@ class Observer {
   // say yes rarely.
   virtual bool asks_why(const Refusal&) { return false; }
   virtual void explained(const Refusal&, const Explanation&, TimePoint) {}
+  // An extra block of ports was given to a host, or came back from it.
+  virtual void block_changed(const BlockView& /*block*/, bool /*given*/, TimePoint /*now*/) {}
 };
 
 struct Counters {

@@ -2,6 +2,7 @@
 //
 // Every figure is a ratio. The machine's speed drifts; two loops that take turns drift together.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -207,13 +208,14 @@ void bench_translate(Engine& engine, SeededRandom& random, TimePoint now) {
 }
 
 void bench_ports(SeededRandom& random) {
+  const std::array<PortRange, 1> ranges{{{1024, 65535}}};
   const auto cost = [&](PortPool& pool, unsigned used) {
     std::vector<std::uint16_t> taken;
-    while (pool.used() < used) taken.push_back(*pool.pick(random, 1024, 65535, std::nullopt));
+    while (pool.used() < used) taken.push_back(*pool.pick(random, ranges, std::nullopt));
     constexpr unsigned kTries = 400'000;
     const auto begin = Clock::now();
     for (unsigned i = 0; i < kTries; ++i) {
-      const auto port = pool.pick(random, 1024, 65535, std::nullopt);
+      const auto port = pool.pick(random, ranges, std::nullopt);
       pool.release(*port, {}, TimePoint(), TimePoint());
     }
     return nanoseconds_each(begin, kTries);

@@ -468,7 +468,7 @@ void NaiveNat::apply(Policy policy, TimePoint now) {
 // --- Ports.
 
 bool NaiveNat::eligible(Protocol protocol, std::uint16_t port) const {
-  if (port == 0 || (protocol != Protocol::icmp && policy_.ports.reserved[port])) return false;
+  if (port == 0 || (protocol != Protocol::icmp && policy_.reserved_ports[port])) return false;
   return std::any_of(policy_.ports.ranges.begin(), policy_.ports.ranges.end(),
                      [&](PortRange range) { return range.first <= port && port <= range.last; });
 }

@@ -96,7 +96,7 @@ TEST(ConfigChange, AReloadTakesOverAllButWhatNeedsARestart) {
   EXPECT_EQ(reload.settings.policy.timeouts.udp, Duration(7min));
   EXPECT_EQ(reload.settings.datapath, DatapathKind::automatic);
   EXPECT_EQ(reload.settings.gateway_ports, (PortRange{60000, 60999}));
-  EXPECT_EQ(reload.settings.policy.ports.reserved, running().policy.ports.reserved);
+  EXPECT_EQ(reload.settings.policy.reserved_ports, running().policy.reserved_ports);
   std::vector<std::string> restart;
   for (const Change& change : reload.changes) {
     if (change.needs_restart) restart.push_back(change.key);

@@ -237,17 +237,17 @@ TEST(ConfigValidate, OpeningMayBeShortWithoutALaboratory) { EXPECT_EQ(problems_o
 TEST(ConfigValidate, TheGatewayKeepsItsPortsAndNothingElse) {
   const auto settings = settings_of("ports.gateway = 61000-61001\n");
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->policy.ports.reserved.count(), 2U);
-  EXPECT_TRUE(settings->policy.ports.reserved.test(61000));
-  EXPECT_TRUE(settings->policy.ports.reserved.test(61001));
+  EXPECT_EQ(settings->policy.reserved_ports.count(), 2U);
+  EXPECT_TRUE(settings->policy.reserved_ports.test(61000));
+  EXPECT_TRUE(settings->policy.reserved_ports.test(61001));
 }
 
 // Rows: R4
 TEST(ConfigValidate, TheGatewaysPortsAreReservedByDefault) {
   const auto settings = settings_of("");
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->policy.ports.reserved.count(), 1000U);
-  EXPECT_TRUE(settings->policy.ports.reserved.test(60000));
+  EXPECT_EQ(settings->policy.reserved_ports.count(), 1000U);
+  EXPECT_TRUE(settings->policy.reserved_ports.test(60000));
 }
 
 TEST(ConfigValidate, OrdinaryHostsHavePorts) {

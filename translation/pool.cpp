@@ -1,0 +1,137 @@
+#include "translation/pool.h"
+
+#include <algorithm>
+
+namespace nat {
+namespace {
+
+constexpr std::uint16_t kFirstUserPort = 1024;
+// How often a port that a socket of the gateway occupies is put aside for another.
+constexpr int kPortAttempts = 16;
+
+bool contain(const std::vector<PortRange>& ranges, std::uint16_t port) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const PortRange& range) { return range.contains(port); });
+}
+
+bool preserves(const PortPolicy& policy) {
+  return policy.preserve && policy.allocation == Allocation::random;
+}
+
+}  // namespace
+
+void Pool::configure(const Policy& policy, const Profiles& profiles) {
+  const std::vector<PortRange> ranges = policy.blocks.subscribers.empty()
+                                            ? profiles.all_ranges()
+                                            : std::vector<PortRange>{{kFirstUserPort, 65535}};
+  std::vector<PoolAddress> addresses;
+  for (const Address address : policy.external_addresses) {
+    const auto known = index_of(address);
+    addresses.push_back(known ? std::move(addresses_[*known]) : PoolAddress{address, {}});
+    for (const Protocol protocol : kProtocols) {
+      // Identifiers of ICMP queries share no number space with the gateway's own ports.
+      addresses.back().of(protocol).configure(ranges,
+                                              protocol == Protocol::icmp ? PortSet() : policy.reserved_ports);
+    }
+  }
+  addresses_ = std::move(addresses);
+  blocks_.configure(policy.blocks, addresses_.size(), policy.reserved_ports);
+  soft_ = policy.soft_pairing;
+}
+
+std::optional<std::uint16_t> Pool::index_of(Address external) const {
+  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+    if (addresses_[i].address == external) return static_cast<std::uint16_t>(i);
+  }
+  return std::nullopt;
+}
+
+std::uint16_t Pool::index_for(Address internal, Address paired) const {
+  if (addresses_.size() == 1) return 0;
+  if (const auto present = index_of(paired)) return *present;
+  if (const auto own = index_of(internal)) return *own;  // the gateway's own echo requests
+  if (const auto block = blocks_.own(internal)) return block->address_index;
+  return static_cast<std::uint16_t>(siphash13(secret_, internal.value(), 0x706f6f6c) % addresses_.size());
+}
+
+bool Pool::has_room(const PortRequest& request) const {
+  const std::size_t own = index_for(request.internal.address, request.paired);
+  for (std::size_t i = 0; i < tries(); ++i) {
+    if (has_room_on(static_cast<std::uint16_t>((own + i) % addresses_.size()), request)) return true;
+  }
+  return false;
+}
+
+bool Pool::has_room_on(std::uint16_t index, const PortRequest& request) const {
+  const PortPool& pool = addresses_[index].of(request.protocol);
+  const std::uint16_t wanted = request.internal.port;
+  if (blocks_.on()) {
+    const auto ranges = ranges_on(index, request);
+    return pool.free_in(ranges) > 0 || blocks_.may_grow(index, request.internal.address);
+  }
+  const auto& ranges = request.rules->of(request.protocol, wanted);
+  if (pool.free_in(ranges) > 0) return true;
+  return preserves(*request.policy) && contain(ranges, wanted) && pool.may_take(wanted, request.internal);
+}
+
+std::optional<PortGrant> Pool::choose(const PortRequest& request,
+                                      const std::function<bool(std::uint16_t)>& occupied) {
+  const std::size_t own = index_for(request.internal.address, request.paired);
+  for (std::size_t i = 0; i < tries(); ++i) {
+    const auto index = static_cast<std::uint16_t>((own + i) % addresses_.size());
+    if (const auto port = choose_on(index, request, occupied)) return PortGrant{index, *port, std::nullopt};
+    if (!blocks_.on()) continue;
+    if (const auto grown = blocks_.grow(index, request.internal.address)) {
+      const auto port = draw(addresses_[index].of(request.protocol), request, {grown->ports}, occupied);
+      if (port) return PortGrant{index, *port, grown};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> Pool::choose_on(std::uint16_t index, const PortRequest& request,
+                                             const std::function<bool(std::uint16_t)>& occupied) {
+  PortPool& pool = addresses_[index].of(request.protocol);
+  if (blocks_.on()) return draw(pool, request, ranges_on(index, request), occupied);
+  const auto& ranges = request.rules->of(request.protocol, request.internal.port);
+  const std::uint16_t wanted = request.internal.port;
+  if (preserves(*request.policy) && contain(ranges, wanted) && !occupied(wanted) &&
+      pool.take(wanted, request.internal)) {
+    return wanted;
+  }
+  return draw(pool, request, ranges, occupied);
+}
+
+std::optional<std::uint16_t> Pool::draw(PortPool& pool, const PortRequest& request,
+                                        const std::vector<PortRange>& ranges,
+                                        const std::function<bool(std::uint16_t)>& occupied) {
+  const std::optional<unsigned> parity =
+      request.policy->preserve_parity ? std::optional<unsigned>(request.internal.port & 1U) : std::nullopt;
+  std::vector<std::uint16_t> put_aside;
+  std::optional<std::uint16_t> chosen;
+  for (int attempt = 0; attempt < kPortAttempts && !chosen; ++attempt) {
+    chosen = request.policy->allocation == Allocation::sequential ? pool.pick_next(ranges)
+                                                                  : pool.pick(random_, ranges, parity);
+    if (!chosen) break;
+    if (occupied(*chosen)) {
+      put_aside.push_back(*chosen);
+      chosen.reset();
+    }
+  }
+  for (const std::uint16_t port : put_aside) pool.release(port, {}, TimePoint(), TimePoint());
+  return chosen;
+}
+
+std::vector<PortRange> Pool::ranges_on(std::uint16_t index, const PortRequest& request) const {
+  if (!blocks_.on()) return request.rules->of(request.protocol, request.internal.port);
+  // Where blocks are in force: the host's own, and what it got besides.
+  std::vector<PortRange> ranges;
+  const auto own = blocks_.own(request.internal.address);
+  if (own && own->address_index == index) ranges.push_back(own->ports);
+  for (const PortBlock& extra : blocks_.extras_of(index, request.internal.address)) {
+    ranges.push_back(extra.ports);
+  }
+  return ranges;
+}
+
+}  // namespace nat
