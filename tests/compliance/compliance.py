@@ -102,6 +102,8 @@ def scan_cpp(path, text, found):
     waiting, marked_at = [], 0
     for number, line in enumerate(text.splitlines(), 1):
         marker, test = CPP_MARKER.match(line), CPP_TEST.match(line)
+        if not marker and re.search(r"//.*\bRows: ", line):
+            found.problems.append(f"{path}:{number}: rows stand at the beginning of a line")
         if marker:
             waiting, marked_at = waiting + marker[1].split(), number
         elif test and waiting:

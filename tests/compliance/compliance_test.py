@@ -141,6 +141,11 @@ def test_a_marker_stands_directly_above_its_test(tree):
     assert any("engine_test.cpp:6: the line after the rows is no TEST" in line for line in problems(tree))
 
 
+def test_a_marker_that_was_wrapped_into_a_sentence_is_told(tree):
+    put(tree, "tests/unit/engine_test.cpp", UNIT.replace("// Rows: U4", "// The parity. Rows: U4"))
+    assert any("engine_test.cpp:6: rows stand at the beginning of a line" in line for line in problems(tree))
+
+
 def test_a_marked_test_that_no_report_knows_is_told(tree):
     """It was renamed, or is not built any more."""
     write(tree)

@@ -253,7 +253,8 @@ TEST(EngineTcp, NoOverloading) {
 }
 
 // Every error there is, while the connection opens and when it is open: it passes, and the connection lives
-// as long as it would have lived. Rows: T10 U12 NO3
+// as long as it would have lived.
+// Rows: T10 U12 NO3
 TEST(EngineTcp, ErrorsEndNothing) {
   for (const bool open : {false, true}) {
     TestGateway gateway;
@@ -274,7 +275,8 @@ TEST(EngineTcp, ErrorsEndNothing) {
 }
 
 // Data with the SYN, repeated segments, a keep-alive of one old octet, a window of zero and its probe, a FIN
-// with data, and data after the other side's FIN: everything passes as it is. Rows: T2 NO7
+// with data, and data after the other side's FIN: everything passes as it is.
+// Rows: T2 NO7
 TEST(EngineTcp, EveryLegalSegmentPasses) {
   TestGateway gateway;
   const auto out = [](std::uint8_t flags, std::uint32_t sequence) {

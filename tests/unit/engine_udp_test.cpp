@@ -365,7 +365,8 @@ TEST(EngineUdp, AMappingNeverMovesBack) {
 }
 
 // What reaches a mapping from 24 strange endpoints is the same whether its host has one mapping for all
-// remotes or one for each. Rows: F6.4
+// remotes or one for each.
+// Rows: F6.4
 TEST(EngineUdp, EndpointIndependentMappingLoosensNoFilter) {
   using B = Behavior;
   for (const B filtering : {B::endpoint_independent, B::address_dependent, B::address_and_port_dependent}) {
@@ -390,7 +391,8 @@ TEST(EngineUdp, EndpointIndependentMappingLoosensNoFilter) {
 
 // Fifty hosts want one port: the first has it, the others get ports without a pattern. Of 49 draws out of
 // 64,500 no two neighbours follow each other, and they fall on both halves of the range; a run of draws
-// breaks either rule less than once in a hundred seeds, and this seed does not. Rows: R2
+// breaks either rule less than once in a hundred seeds, and this seed does not.
+// Rows: R2
 TEST(EngineUdp, TheFirstKeepsItsPortAndOthersGetAny) {
   TestGateway gateway;
   std::vector<int> ports;
