@@ -80,6 +80,11 @@ std::optional<Complaint> read_syn_answer(const Option& option, std::string_view 
   return read_word(option, text, "an answer to a SYN", field);
 }
 
+std::optional<Complaint> read_unsolicited_syn(const Option& option, std::string_view text,
+                                              UnsolicitedSyn& field) {
+  return read_word(option, text, "an answer to a SYN", field);
+}
+
 std::optional<Complaint> read_behavior(const Option& option, std::string_view text, Behavior& field) {
   return read_word(option, text, "a behaviour", field);
 }
@@ -184,6 +189,7 @@ std::string write_value(bool value) { return value ? "yes" : "no"; }
 std::string write_value(Duration value) { return format_duration(value); }
 std::string write_value(Behavior value) { return to_string(value); }
 std::string write_value(Allocation value) { return to_string(value); }
+std::string write_value(UnsolicitedSyn value) { return to_string(value); }
 std::string write_value(SynAnswer value) { return to_string(value); }
 std::string write_value(DatapathKind value) { return to_string(value); }
 std::string write_value(PortRange value) { return format_port_range(value); }
@@ -246,6 +252,8 @@ std::string_view syntax(Kind kind) {
       return "random or sequential";
     case Kind::syn_answer:
       return "none, reset or icmp";
+    case Kind::unsolicited_syn:
+      return "silent or icmp-delayed";
     case Kind::port_range:
       return "a range such as 60000-60999";
     case Kind::port_ranges:
@@ -275,6 +283,8 @@ std::vector<std::string_view> choices(Kind kind) {
               to_string(Behavior::address_and_port_dependent)};
     case Kind::allocation:
       return {to_string(Allocation::random), to_string(Allocation::sequential)};
+    case Kind::unsolicited_syn:
+      return {to_string(UnsolicitedSyn::silent), to_string(UnsolicitedSyn::icmp_delayed)};
     case Kind::syn_answer:
       return {to_string(SynAnswer::none), to_string(SynAnswer::reset), to_string(SynAnswer::icmp)};
     case Kind::datapath:

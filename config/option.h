@@ -20,6 +20,7 @@ enum class Kind : std::uint8_t {
   behavior,
   allocation,
   syn_answer,
+  unsolicited_syn,
   port_range,
   port_ranges,
   addresses,

@@ -60,6 +60,8 @@ TimePoint Gateway::expire(Backend& backend) {
     next = engine->expire(time, kExpiryBudget);
     Released released;
     while (engine->take_released(released)) backend.release(released);
+    OwnPacket own;
+    while (engine->take_own(own)) backend.send(own);
     if (next > time) break;
   }
   return next;

@@ -40,7 +40,7 @@ class Gateway {
   void forget(Observer& observer);
 
   // Expires in steps of bounded size, releasing the lock between them, and hands fragments that were let go
-  // to the datapath. Returns when to come back.
+  // and packets of natd's own to the datapath. Returns when to come back.
   TimePoint expire(Backend& backend);
 
  private:

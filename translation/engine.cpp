@@ -17,6 +17,8 @@ void Engine::prefetch(std::span<const Packet> packets, std::span<const Realm> in
   pipeline_->prefetch(packets, in);
 }
 
+bool Engine::take_own(OwnPacket& own) { return pipeline_->take_own(own); }
+
 bool Engine::take_released(Released& released) { return pipeline_->take_released(released); }
 
 TimePoint Engine::expire(TimePoint now, unsigned budget) { return pipeline_->expire(now, budget); }
@@ -88,6 +90,7 @@ Gauges Engine::gauges() const {
   gauges.datagrams = pipeline_->fragments().datagrams();
   gauges.held_fragments = pipeline_->fragments().held();
   gauges.held_bytes = pipeline_->fragments().held_bytes();
+  gauges.held_syns = pipeline_->held_syns().held();
   return gauges;
 }
 

@@ -63,6 +63,12 @@ struct Released {
   std::span<std::uint8_t> octets;  // rewritten; valid until the next call
 };
 
+// A packet of natd's own that answers none at hand.
+struct OwnPacket {
+  Realm out = Realm::external;
+  std::span<const std::uint8_t> octets;  // valid until the next call
+};
+
 // What Engine::apply did, in numbers; the differences themselves are the caller's to tell.
 struct ApplyReport {
   std::uint32_t kept_mappings = 0;
@@ -88,6 +94,9 @@ class Engine {
   // Next held packet that was let go by the last call of translate() or expire(); false when there is none
   // left.
   bool take_released(Released& released);
+  // Next packet that fell due in a call of expire(); false when there is none left. What nobody takes is
+  // given up in time.
+  bool take_own(OwnPacket& own);
   // Removes what is due, at most `budget` records. Returns the time to call again.
   TimePoint expire(TimePoint now, unsigned budget);
 

@@ -36,6 +36,9 @@ bool is_unwanted_syn(Reason reason, const PacketView& view) {
   return unwanted && view.protocol() == Protocol::tcp && bare_syn(view.tcp_flags());
 }
 
+// Errors that fell due and that nobody has taken.
+constexpr std::size_t kMostDueErrors = 1024;
+
 }  // namespace
 
 Flow flow_of(const PacketView& view, Realm in) {
@@ -138,6 +141,7 @@ Verdict Engine::Pipeline::outbound(const PacketView& view, const Packet& packet)
     Decision decision = decide_outbound(flow);
     number = commit_outbound(decision, flow);
     if (number == kNone) return refuse(decision.reason);
+    if (!held_syns_.empty()) forget_syn(number);
   }
   touch(number, view, Direction::outbound);
   rewrite_source(view, sessions[number].external(), packet.checksum);
@@ -258,6 +262,7 @@ Verdict Engine::Pipeline::inbound(const PacketView& view, const Packet& packet) 
     if (decision.kind == Decision::Kind::gateway) return refuse(Reason::gateway_traffic);
     number = commit_inbound(decision, flow);
     if (number == kNone) return refuse_inbound(decision);
+    if (!held_syns_.empty()) forget_syn(number);
   }
   touch(number, view, Direction::inbound);
   rewrite_destination(view, sessions[number].internal(), packet.checksum);
@@ -564,9 +569,7 @@ void Engine::Pipeline::tell_refusal(Reason reason, const PacketView* view, const
 void Engine::Pipeline::answer_refusal(Verdict& verdict, const PacketView& view, Realm in) {
   const Policy& policy = tables_.policy();
   if (in == Realm::external) {
-    if (policy.misbehavior.syn_answer != SynAnswer::none && is_unwanted_syn(verdict.reason, view)) {
-      answer_syn(verdict, view);
-    }
+    if (is_unwanted_syn(verdict.reason, view) && may_answer(view)) answer_syn(verdict, view);
     return;
   }
   if (!is_shortage(verdict.reason) || !may_answer(view) || !may_send_error()) return;
@@ -585,11 +588,52 @@ bool Engine::Pipeline::may_send_error() {
 }
 
 void Engine::Pipeline::answer_syn(Verdict& verdict, const PacketView& view) {
-  if (!may_answer(view) || !may_send_error()) return;
-  verdict.reply = tables_.policy().misbehavior.syn_answer == SynAnswer::reset
-                      ? make_reset(reply_, view)
-                      : make_icmp_error(reply_, view, view.destination_address(), icmp::kUnreachable,
-                                        icmp::kPortUnreachable);
+  const Policy& policy = tables_.policy();
+  switch (policy.misbehavior.syn_answer) {
+    case SynAnswer::none:
+      if (policy.unsolicited_syn == UnsolicitedSyn::icmp_delayed &&
+          !held_syns_.hold(view, policy.limits.held_syns, tables_.now())) {
+        ++tables_.counters().syns_not_held;
+      }
+      break;
+    case SynAnswer::reset:
+      if (may_send_error()) verdict.reply = make_reset(reply_, view);
+      break;
+    case SynAnswer::icmp:
+      if (!may_send_error()) break;
+      verdict.reply = make_icmp_error(reply_, view, view.destination_address(), icmp::kUnreachable,
+                                      icmp::kPortUnreachable);
+      break;
+  }
+}
+
+// Internal and external side have come together on this session.
+void Engine::Pipeline::forget_syn(std::uint32_t number) {
+  const Session& session = tables_.sessions()[number];
+  if (session.protocol == Protocol::tcp) held_syns_.forget(session.external(), session.remote());
+}
+
+// True when more is due now.
+bool Engine::Pipeline::expire_syns(unsigned budget) {
+  if (tables_.policy().unsolicited_syn == UnsolicitedSyn::silent) held_syns_.clear();
+  for (; budget > 0; --budget) {
+    if (!held_syns_.take_due(tables_.now(), reply_)) return false;
+    due_errors_.push_back(std::move(reply_));
+    if (due_errors_.size() > kMostDueErrors) due_errors_.pop_front();
+  }
+  return held_syns_.next_deadline() <= tables_.now();
+}
+
+bool Engine::Pipeline::take_own(OwnPacket& own) {
+  while (!due_errors_.empty()) {
+    reply_ = std::move(due_errors_.front());
+    due_errors_.pop_front();
+    // The address may have left the pool meanwhile.
+    if (!tables_.is_external(Address(load32(&reply_[ip::kSource]))) || !may_send_error()) continue;
+    own = {.out = Realm::external, .octets = reply_};
+    return true;
+  }
+  return false;
 }
 
 void Engine::Pipeline::prefetch(std::span<const Packet> packets, std::span<const Realm> in) const {
@@ -634,8 +678,9 @@ bool Engine::Pipeline::take_released(Released& released) {
 TimePoint Engine::Pipeline::expire(TimePoint now, unsigned budget) {
   tables_.set_now(now);
   const bool more_datagrams = fragments_.expire(now, budget);
-  if (tables_.expire(budget) || more_datagrams) return now;
-  return std::min(now + std::chrono::seconds(1), fragments_.next_deadline());
+  const bool more_syns = expire_syns(budget);
+  if (tables_.expire(budget) || more_datagrams || more_syns) return now;
+  return std::min({now + std::chrono::seconds(1), fragments_.next_deadline(), held_syns_.next_deadline()});
 }
 
 }  // namespace nat

@@ -2,11 +2,13 @@
 // Engine::explain shows; translate() decides, commits and rewrites.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <vector>
 
 #include "translation/engine.h"
 #include "translation/fragments.h"
+#include "translation/held_syns.h"
 #include "translation/icmp_error.h"
 #include "translation/identification.h"
 #include "translation/tables.h"
@@ -47,18 +49,22 @@ class Engine::Pipeline {
  public:
   Pipeline(Policy policy, Random& random, Host* host, TimePoint now)
       : tables_(std::move(policy), random, host, now),
-        fragments_({random.next(), random.next()}),
+        secret_{random.next(), random.next()},
+        fragments_(secret_),
+        held_syns_(secret_),
         identifications_(random, {random.next(), random.next()}) {}
 
   Verdict translate(const Packet& packet, Realm in, TimePoint now);
   void prefetch(std::span<const Packet> packets, std::span<const Realm> in) const;
   bool take_released(Released& released);
+  bool take_own(OwnPacket& own);
   TimePoint expire(TimePoint now, unsigned budget);
   Explanation explain(const Packet& packet, Realm in, TimePoint now);
   Explanation explain(const Probe& probe, TimePoint now);
 
   Tables& tables() { return tables_; }
   const Fragments& fragments() const { return fragments_; }
+  const HeldSyns& held_syns() const { return held_syns_; }
 
  private:
   // Judging without changing anything.
@@ -94,6 +100,8 @@ class Engine::Pipeline {
   Verdict finish(Verdict verdict, const PacketView* view, const Packet& packet, Realm in);
   void answer_refusal(Verdict& verdict, const PacketView& view, Realm in);
   void answer_syn(Verdict& verdict, const PacketView& view);
+  bool expire_syns(unsigned budget);
+  void forget_syn(std::uint32_t session);
   // Within the rate that the operator allows; counted either way.
   bool may_send_error();
   Verdict refuse_inbound(const Decision& decision);
@@ -121,7 +129,10 @@ class Engine::Pipeline {
   std::string contacted_text(std::uint32_t mapping) const;
 
   Tables tables_;
+  HashSecret secret_;
   Fragments fragments_;
+  HeldSyns held_syns_;
+  std::deque<std::vector<std::uint8_t>> due_errors_;  // for take_own
   Identifications identifications_;
   RateLimit icmp_rate_;
   std::vector<std::uint8_t> reply_;

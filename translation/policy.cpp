@@ -6,6 +6,10 @@ const char* to_string(Allocation allocation) {
   return allocation == Allocation::random ? "random" : "sequential";
 }
 
+const char* to_string(UnsolicitedSyn answer) {
+  return answer == UnsolicitedSyn::silent ? "silent" : "icmp-delayed";
+}
+
 const char* to_string(SynAnswer answer) {
   switch (answer) {
     case SynAnswer::none:

@@ -15,6 +15,11 @@ namespace nat {
 
 using PortSet = std::bitset<65536>;
 
+// What an inbound SYN gets that no mapping or no filter wants: nothing ever, or an ICMP error unless the
+// internal side has connected to its sender within six seconds (RFC 5382 REQ-4).
+enum class UnsolicitedSyn : std::uint8_t { silent, icmp_delayed };
+const char* to_string(UnsolicitedSyn answer);
+
 // A mapping that the operator asks for. An unspecified external address means the first of the pool; port 0
 // of the internal endpoint is not allowed.
 struct PortForward {
@@ -72,6 +77,7 @@ struct Policy : Profile {
   bool soft_pairing = false;
   std::vector<HostRule> host_rules;
   BlockPolicy blocks;
+  UnsolicitedSyn unsolicited_syn = UnsolicitedSyn::silent;
   bool hairpin = true;
   bool hairpin_filter = false;  // apply the filter to hairpinned packets too
   std::vector<PortForward> port_forwards;

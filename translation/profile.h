@@ -68,6 +68,7 @@ struct Limits {
   std::uint32_t mapping_rate_per_host = 0;  // new mappings a second, 0 for no limit
   std::uint32_t fragments = 1024;           // datagrams remembered
   std::uint32_t fragment_bytes = 4U << 20;  // early fragments held
+  std::uint32_t held_syns = 1024;           // that wait for their ICMP error
   std::uint32_t icmp_rate = 100;            // ICMP errors that natd makes, a second
   std::uint32_t icmp_burst = 50;
 

@@ -115,6 +115,7 @@ struct Counters {
   std::uint64_t sessions_removed = 0;
   std::uint64_t icmp_errors_made = 0;
   std::uint64_t icmp_errors_suppressed = 0;
+  std::uint64_t syns_not_held = 0;  // limits.held-syns was reached
 
   Count total(Reason reason) const {
     const auto& sides = reasons[static_cast<std::size_t>(reason)];
@@ -138,6 +139,7 @@ struct Gauges {
   std::uint32_t datagrams = 0;  // fragmented datagrams in memory
   std::uint32_t held_fragments = 0;
   std::uint32_t held_bytes = 0;
+  std::uint32_t held_syns = 0;  // that may get an ICMP error yet
   std::vector<Pool> pools;
 };
 

@@ -90,7 +90,8 @@ Json counter_record(const Counters& counters) {
           {"sessions_created", counters.sessions_created},
           {"sessions_removed", counters.sessions_removed},
           {"icmp_errors_made", counters.icmp_errors_made},
-          {"icmp_errors_suppressed", counters.icmp_errors_suppressed}};
+          {"icmp_errors_suppressed", counters.icmp_errors_suppressed},
+          {"syns_not_held", counters.syns_not_held}};
 }
 
 Json gauge_record(const Gauges& gauges, const Limits& limits) {
@@ -105,7 +106,9 @@ Json gauge_record(const Gauges& gauges, const Limits& limits) {
           {"fragmented_datagrams_limit", limits.fragments},
           {"held_fragments", gauges.held_fragments},
           {"held_bytes", gauges.held_bytes},
-          {"held_bytes_limit", limits.fragment_bytes}};
+          {"held_bytes_limit", limits.fragment_bytes},
+          {"held_syns", gauges.held_syns},
+          {"held_syns_limit", limits.held_syns}};
 }
 
 Json explanation_record(const Explanation& explanation, Realm in) {

@@ -55,6 +55,8 @@ class Backend {
 
   // A held packet goes on or is dropped. Called from any thread, with the engine's lock held.
   virtual void release(const Released& released) = 0;
+  // A packet of natd's own goes to its side. Called like release().
+  virtual void send(const OwnPacket& own) noexcept = 0;
 
   // Counters for `natctl show stats`: {"queue-overruns", 0}, ...
   virtual std::vector<std::pair<std::string, std::uint64_t>> stats() const = 0;

@@ -159,6 +159,11 @@ void Replay::take_released(CaptureTime time) {
     line["side"] = to_string(in);
     conclude(line, released.verdict, in, released.octets, time);
   }
+  OwnPacket own;
+  while (engine_->take_own(own)) {
+    put({{"time", seconds(time)}, {"sent", to_string(own.out)}});
+    writer(own.out).write(own.octets, time);
+  }
 }
 
 void Replay::handle(Captured& packet) {
@@ -198,9 +203,14 @@ void Replay::handle(Captured& packet) {
   take_released(packet.time);
 }
 
-// Held fragments are given up at their own times, as they would be if the capture had gone on in silence.
+// Held fragments are given up, and held SYNs answered, at their own times, as they would be if the capture
+// had gone on in silence.
 void Replay::finish() {
-  while (engine_ && engine_->gauges().held_fragments > 0 && due_ != kNever) advance(due_);
+  const auto holds = [this] {
+    const Gauges gauges = engine_->gauges();
+    return gauges.held_fragments > 0 || gauges.held_syns > 0;
+  };
+  while (engine_ && due_ != kNever && holds()) advance(due_);
   internal_.finish();
   external_.finish();
   if (!verdicts_.flush()) throw std::runtime_error("cannot write " + verdicts_path_ + ": is the disk full?");

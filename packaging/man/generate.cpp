@@ -80,6 +80,8 @@ std::string_view placeholder_of(Kind kind) {
       return "interface";
     case Kind::syn_answer:
       return "none | reset | icmp";
+    case Kind::unsolicited_syn:
+      return "silent | icmp\\-delayed";
     case Kind::datapath:
       return "auto | nfqueue | tun";
     case Kind::path:

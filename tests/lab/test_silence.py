@@ -6,6 +6,7 @@ import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 
 from natlab import capture, raw, topology, traffic
+from natlab.waiting import wait_until
 
 WINDOW = 7.0  # seconds; RFC 5382 REQ-4 would allow an ICMP error only after 6
 
@@ -92,3 +93,33 @@ def test_stumps_of_packets_do_no_harm(lab, natd, servers, length):
             raw.send(host, IP(src=source, dst=target, proto=protocol) / (b"\x45" * length))
     with traffic.udp_socket(lab.in1) as sock:
         traffic.ask(sock, servers[0].endpoint)
+
+
+@pytest.mark.rows("T4")
+def test_an_error_only_after_six_seconds_when_asked_for(lab, natd, servers, mapped):
+    """tcp.unsolicited-syn = icmp-delayed: one ICMP error for each sender, no earlier than 6 s and no later than 7,
+    and none for the one whom in1 connected to in the meantime."""
+    natd.set(**{"tcp__unsolicited-syn": "icmp-delayed"})
+    port = mapped[1]
+    try:
+        with raw.quiet(lab.out2), raw.quiet(lab.out3), capture.Capture(lab, lab.gw, "wan0", "tcp or icmp") as wan:
+            for host, target in ((lab.out2, port), (lab.out2, 40123), (lab.out3, port)):
+                raw.send(host, IP(src=host.address, dst=topology.EXTERNAL) /
+                         TCP(sport=4242, dport=target, flags="S", seq=1000))
+            wan.wait_for(lambda packet: packet.source == lab.out3.address, "the last SYN on wan0")
+            with traffic.tcp_socket(lab.in1, 4600) as punch:
+                punch.setblocking(False)
+                punch.connect_ex((lab.out3.address, 4242))
+                wan.wait_for(lambda packet: packet.destination == lab.out3.address, "in1's SYN on wan0")
+                wait_until(lambda: sum(packet.protocol == 1 for packet in wan.packets()) == 2, "both errors", 9)
+                raw.send(lab.out2, IP(src=lab.out2.address, dst=topology.EXTERNAL) / UDP(sport=1, dport=1))
+                packets = wan.stop()
+        asked = {packet.ports[1]: packet.time for packet in packets if packet.source == lab.out2.address}
+        for error in (packet for packet in packets if packet.protocol == 1):
+            assert (error.source, error.destination) == (topology.EXTERNAL, lab.out2.address), error
+            assert error.payload[:2] == b"\3\3"
+            assert error.quoted.destination == topology.EXTERNAL
+            assert 6.0 <= error.time - asked.pop(error.quoted.ports[1]) <= 7.0
+        assert not asked
+    finally:
+        natd.set(**{"tcp__unsolicited-syn": "silent"})

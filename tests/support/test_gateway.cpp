@@ -76,4 +76,11 @@ std::vector<std::pair<std::uint64_t, Outcome>> TestGateway::released() {
   return all;
 }
 
+std::vector<Octets> TestGateway::replies() {
+  std::vector<Octets> all;
+  OwnPacket own;
+  while (engine.take_own(own)) all.emplace_back(own.octets.begin(), own.octets.end());
+  return all;
+}
+
 }  // namespace nat::test

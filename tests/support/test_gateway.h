@@ -99,6 +99,8 @@ class TestGateway {
   std::vector<SessionView> sessions() const;
   // Held packets that were let go, in order.
   std::vector<std::pair<std::uint64_t, Outcome>> released();
+  // Packets of natd's own that fell due, in order.
+  std::vector<Octets> replies();
   std::uint64_t count(Reason reason) const { return engine.counters().total(reason).packets; }
   TimePoint now() const { return now_; }
 

@@ -66,6 +66,7 @@ class Nfqueue : public Backend {
   void links_changed(const Links& links) override;
   void local_ports_changed(const LocalPorts& local) override;
   void release(const Released& released) override;
+  void send(const OwnPacket& own) noexcept override { send_answer(answers_.get(), own.octets); }
   std::vector<std::pair<std::string, std::uint64_t>> stats() const override;
 
  private:

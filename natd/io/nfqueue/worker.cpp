@@ -15,6 +15,14 @@
 
 namespace nat {
 
+void send_answer(int socket, std::span<const std::uint8_t> octets) noexcept {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(load32(&octets[ip::kDestination]));
+  sendto(socket, octets.data(), octets.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to),
+         sizeof to);
+}
+
 Worker::Worker(std::uint8_t index, Queue& queue, Gateway& gateway, Backend& backend, const SharedLinks& links,
                int answers)
     : index_(index),
@@ -72,22 +80,13 @@ void Worker::translate(std::span<const QueuedPacket> batch) {
   Released released;
   for (std::size_t i = 0; i < count; ++i) {
     const Verdict verdict = engine->translate(packets[i], realms[i], now);
-    if (!verdict.reply.empty()) answer(verdict.reply);
+    if (!verdict.reply.empty()) send_answer(answers_, verdict.reply);
     if (verdict.action() != Action::hold) {
       const QueuedPacket& packet = batch[places[i]];
       queue_.decide(places[i], settle(passages[i], verdict, packet.octets, packet.mark, *links));
     }
     while (engine->take_released(released)) backend_.release(released);
   }
-}
-
-// An error that cannot be sent is one that is lost: ICMP promises nothing.
-void Worker::answer(std::span<const std::uint8_t> octets) const {
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(load32(&octets[ip::kDestination]));
-  sendto(answers_, octets.data(), octets.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to),
-         sizeof to);
 }
 
 }  // namespace nat

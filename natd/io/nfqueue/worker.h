@@ -16,6 +16,10 @@ namespace nat {
 // The links as the main thread last saw them; threads take the whole value, never a part of it.
 using SharedLinks = std::atomic<std::shared_ptr<const Links>>;
 
+// Sends a whole packet of natd's own by a raw socket. One that cannot be sent is one that is lost: ICMP
+// promises nothing. Any thread.
+void send_answer(int socket, std::span<const std::uint8_t> octets) noexcept;
+
 class Worker {
  public:
   // `backend` finishes held packets (Backend::release), `answers` is a raw socket for ICMP errors. All
@@ -29,7 +33,6 @@ class Worker {
  private:
   void run();
   void translate(std::span<const QueuedPacket> batch);
-  void answer(std::span<const std::uint8_t> octets) const;
 
   const std::uint8_t index_;
   Queue& queue_;

@@ -106,6 +106,7 @@ class Tun : public Backend {
   void links_changed(const Links& links) override;
   void local_ports_changed(const LocalPorts& local) override;
   void release(const Released& released) override;
+  void send(const OwnPacket& own) noexcept override;
   std::vector<std::pair<std::string, std::uint64_t>> stats() const override;
 
  private:
@@ -221,6 +222,8 @@ void Tun::stop() noexcept {
 }
 
 void Tun::release(const Released& released) { write_released(queues(0), released, counters_); }
+
+void Tun::send(const OwnPacket& own) noexcept { write_plain(queues(0).of(own.out), own.octets, counters_); }
 
 // --- Following the world
 
