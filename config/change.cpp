@@ -50,6 +50,7 @@ Reload plan_reload(const Settings& running, const Settings& wanted) {
     if (option.when == When::restart) option.copy(running, reload.settings);
   }
   reload.settings.policy.reserved_ports = running.policy.reserved_ports;
+  resolve_host_rules(reload.settings);
   return reload;
 }
 

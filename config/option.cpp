@@ -125,12 +125,11 @@ std::optional<Complaint> read_addresses(const Option& option, std::string_view t
     if (!addresses) return not_a(option, part, "an address that a host can have");
     for (const Address address : *addresses) {
       if (std::find(field.begin(), field.end(), address) != field.end()) {
-        return Complaint{address.to_string() + " is in the pool already", "name every address once"};
+        return Complaint{address.to_string() + " is named already", "name every address once"};
       }
       field.push_back(address);
     }
-    if (field.size() > kMostAddresses)
-      return Complaint{"the pool has more than 1024 addresses", "name fewer"};
+    if (field.size() > kMostAddresses) return Complaint{"these are more than 1024 addresses", "name fewer"};
   }
   return std::nullopt;
 }
@@ -154,6 +153,23 @@ std::optional<Complaint> read_port_forwards(const Option&, std::string_view text
     if (field.size() == kMostPortForwards)
       return Complaint{"there are more than 4096 port forwards", "remove some"};
     field.push_back(*forward);
+  }
+  return std::nullopt;
+}
+
+std::optional<Complaint> read_host_rules(const Option&, std::string_view text,
+                                         std::vector<HostRuleText>& field) {
+  while (!text.empty()) {
+    const auto end = text.find(';');
+    const std::string_view part = trimmed(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    if (part.empty()) continue;
+    auto rule = parse_host_rule(part);
+    if (!rule) return Complaint{rule.problems().front().message, rule.problems().front().hint};
+    if (field.size() == kMostHostRules) {
+      return Complaint{"there are more than " + std::to_string(kMostHostRules) + " rules", "remove some"};
+    }
+    field.push_back(std::move(*rule));
   }
   return std::nullopt;
 }
@@ -203,6 +219,13 @@ template <typename Element>
 std::string write_value(const std::vector<Element>& list) {
   std::string text;
   for (const Element& element : list) text += (text.empty() ? "" : ", ") + write_value(element);
+  return text;
+}
+
+// Rules hold commas.
+std::string write_value(const std::vector<HostRuleText>& rules) {
+  std::string text;
+  for (const HostRuleText& rule : rules) text += (text.empty() ? "" : "; ") + format_host_rule(rule);
   return text;
 }
 
@@ -262,6 +285,8 @@ std::string_view syntax(Kind kind) {
       return "an address such as 203.0.113.6, or a range such as 203.0.113.6-203.0.113.9";
     case Kind::port_forwards:
       return "a rule such as 'tcp 8443 -> 10.0.0.1:443 name=web'";
+    case Kind::host_rules:
+      return "a rule such as '10.0.0.0/24 udp: udp.mapping=endpoint-independent'";
     case Kind::interface:
       return "the name that 'ip link' shows, at most 15 characters";
     case Kind::datapath:
@@ -317,6 +342,13 @@ std::vector<std::string> breaches(const Settings& settings) {
   std::vector<std::string> found;
   for (const Option& option : kOptions) {
     if (option.breaks_rule(settings)) found.push_back(option.breach(settings));
+  }
+  for (const HostRuleText& rule : settings.host_rules) {
+    const Settings theirs = settings_under(rule, settings);
+    for (const auto& [key, value] : rule.assignments) {
+      const Option& option = *find_option(key);
+      if (option.breaks_rule(theirs)) found.push_back(format_host_rule(rule) + ": " + option.breach(theirs));
+    }
   }
   return found;
 }

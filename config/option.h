@@ -25,6 +25,7 @@ enum class Kind : std::uint8_t {
   port_ranges,
   addresses,
   port_forwards,
+  host_rules,
   interface,
   datapath,
   path,
@@ -36,7 +37,9 @@ std::string_view syntax(Kind kind);
 // The words that a value can be, where they can be listed; for hints and completion.
 std::vector<std::string_view> choices(Kind kind);
 // Whether the key may be repeated and its values add up.
-constexpr bool is_list(Kind kind) { return kind == Kind::addresses || kind == Kind::port_forwards; }
+constexpr bool is_list(Kind kind) {
+  return kind == Kind::addresses || kind == Kind::port_forwards || kind == Kind::host_rules;
+}
 
 // When a new value counts.
 enum class When : std::uint8_t { live, restart };
@@ -68,7 +71,8 @@ struct Option {
 
   // Sets the field from a text; a list grows by it.
   std::optional<Complaint> (*read)(const Option&, std::string_view text, Settings&);
-  // The value as `read` takes it; the elements of a list separated by ", ".
+  // The value as `read` takes it; the elements of a list separated by ", ", rules for
+  // hosts by "; ".
   std::string (*write)(const Settings&);
   void (*copy)(const Settings& from, Settings& to);
   // Of numbers and times; otherwise 0.

@@ -39,9 +39,11 @@ std::string_view example(const Option& option) {
     case Kind::interface:
       return option.name() == "internal" ? "lan0" : "wan0";
     case Kind::addresses:
-      return "203.0.113.6";
+      return option.section() == "blocks" ? "10.0.0.1-10.0.0.14" : "203.0.113.6";
     case Kind::port_forwards:
       return "tcp 8443 -> 10.0.0.1:443 name=web";
+    case Kind::host_rules:
+      return "10.0.0.0/24 udp 5000-5999: udp.mapping=endpoint-independent udp.timeout=10min";
     default:
       return {};
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/host_rule.h"
 #include "translation/policy.h"
 
 namespace nat {
@@ -35,6 +36,9 @@ struct Settings {
   bool log_mappings = false;  // a line for each mapping that is made or ends
 
   bool lab = false;  // allow values below what the RFCs demand
+
+  // What is different for some hosts; policy.host_rules is made of them (resolve_host_rules).
+  std::vector<HostRuleText> host_rules;
 
   // Without the addresses, which come from the interfaces.
   Policy policy;

@@ -32,8 +32,10 @@ class Validation {
     check_port_forwards();
     check_queues();
     check_fragments();
+    check_blocks();
     if (problems_.empty()) {
       reserve_gateway_ports();
+      resolve_host_rules(settings_);
       return std::move(settings_);
     }
     std::stable_sort(problems_.begin(), problems_.end(), [](const Diagnostic& a, const Diagnostic& b) {
@@ -91,6 +93,30 @@ class Validation {
       complain({option.key}, option.breach(settings_),
                (option.has_floor() ? "raise it" : "leave it " + option.default_value()) +
                    ", or set 'lab = yes' if this is a laboratory");
+    }
+    for (const HostRuleText& rule : settings_.host_rules) check_rules(rule);
+  }
+
+  void check_rules(const HostRuleText& rule) {
+    const Settings settings = settings_under(rule, settings_);
+    for (const auto& [key, value] : rule.assignments) {
+      const Option& option = *find_option(key);
+      if (!option.breaks_rule(settings)) continue;
+      complain({"hosts.rule"}, "'" + format_host_rule(rule) + "': " + option.breach(settings),
+               "change it, or set 'lab = yes' if this is a laboratory");
+    }
+  }
+
+  void check_blocks() {
+    std::sort(settings_.policy.blocks.subscribers.begin(), settings_.policy.blocks.subscribers.end());
+    if (settings_.policy.blocks.subscribers.empty()) return;
+    for (const HostRuleText& rule : settings_.host_rules) {
+      for (const auto& [key, value] : rule.assignments) {
+        if (key != "ports.ranges") continue;
+        complain({"blocks.subscribers", "hosts.rule"},
+                 "'" + format_host_rule(rule) + "' chooses ports where every host has its block",
+                 "remove ports.ranges from the rule, or blocks.subscribers");
+      }
     }
   }
 

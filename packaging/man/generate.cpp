@@ -76,6 +76,8 @@ std::string_view placeholder_of(Kind kind) {
       return "address";
     case Kind::port_forwards:
       return "rule";
+    case Kind::host_rules:
+      return "hosts: key=value ...";
     case Kind::interface:
       return "interface";
     case Kind::syn_answer:

@@ -1,0 +1,41 @@
+// Rules for some hosts as people write them: whom a rule is for, and the keys that are different for them.
+//
+//   rule = 10.0.0.0/24 udp 5000-5999 to 3478: udp.mapping=endpoint-independent ports.ranges=40000-49999
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/diagnostic.h"
+#include "translation/policy.h"
+
+namespace nat {
+
+struct Settings;
+
+// A rule before it is resolved against the settings of everybody else.
+struct HostRuleText {
+  Prefix internal;
+  std::optional<Protocol> protocol;
+  std::optional<PortRange> internal_ports;
+  std::optional<PortRange> remote_ports;
+  std::vector<std::pair<std::string, std::string>> assignments;  // key and value, each key once
+
+  bool operator==(const HostRuleText&) const = default;
+};
+
+Result<HostRuleText> parse_host_rule(std::string_view text);
+std::string format_host_rule(const HostRuleText& rule);
+
+// Whether a rule may set the key.
+bool is_for_hosts(std::string_view key);
+
+// The settings as the rule's hosts have them.
+Settings settings_under(const HostRuleText& rule, const Settings& settings);
+// Makes the policy's rules from the settings'. To be called whenever either has changed.
+void resolve_host_rules(Settings& settings);
+
+}  // namespace nat
