@@ -82,6 +82,15 @@ void Engine::visit_sessions(std::uint64_t& cursor, unsigned budget, TimePoint no
   if (cursor >= tables.sessions().high_water()) cursor = 0;
 }
 
+std::optional<PortUse> Engine::port_use(Endpoint external, TimePoint now) const {
+  pipeline_->tables().set_now(now);
+  return pipeline_->tables().port_use(external);
+}
+
+std::vector<BlockView> Engine::blocks_of(Address internal) const {
+  return pipeline_->tables().blocks_of(internal);
+}
+
 const Counters& Engine::counters() const { return pipeline_->tables().counters(); }
 
 Gauges Engine::gauges() const {

@@ -119,6 +119,10 @@ class Engine {
                       const std::function<void(const MappingView&)>& sink) const;
   void visit_sessions(std::uint64_t& cursor, unsigned budget, TimePoint now,
                       const std::function<void(const SessionView&)>& sink) const;
+  // Who has the external endpoint now, or had it until it came to rest; nothing for an address of others.
+  std::optional<PortUse> port_use(Endpoint external, TimePoint now) const;
+  // The ports that belong to the host beforehand, and the blocks it got besides.
+  std::vector<BlockView> blocks_of(Address internal) const;
   const Counters& counters() const;
   Gauges gauges() const;
   // What would happen to a packet, without doing it. The octets are read only.

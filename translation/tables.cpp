@@ -231,8 +231,9 @@ void Tables::release_host(std::uint32_t host) {
 void Tables::tell_of_blocks(const std::vector<PortBlock>& blocks, Address host, bool given) {
   if (observer_ == nullptr) return;
   for (const PortBlock& block : blocks) {
-    observer_->block_changed({pool_[block.address_index].address, block.ports, block.extra, host}, given,
-                             now_);
+    BlockView changed = view(block);
+    changed.host = host;
+    observer_->block_changed(changed, given, now_);
   }
 }
 
@@ -476,6 +477,37 @@ SessionView Tables::view_session(std::uint32_t number) const {
   view.received_bytes = s.received_bytes;
   view.expires = time_of(s.deadline);
   return view;
+}
+
+std::optional<PortUse> Tables::port_use(Endpoint external) const {
+  const auto index = pool_.index_of(external.address);
+  if (!index) return std::nullopt;
+  PortUse use;
+  if (const auto block = pool_.blocks().at(*index, external.port)) use.block = view(*block);
+  for (const Protocol protocol : kProtocols) {
+    const std::uint32_t mapping = mappings_.find_external(protocol, external);
+    if (mapping != kNone && alive(mapping)) {
+      use.holders.push_back({protocol, mappings_[mapping].internal, false});
+    } else if (const auto owner = pool_[*index].of(protocol).rested_owner(external.port)) {
+      use.holders.push_back({protocol, *owner, true});
+    }
+  }
+  return use;
+}
+
+std::vector<BlockView> Tables::blocks_of(Address internal) const {
+  std::vector<BlockView> views;
+  const PortBlocks& blocks = pool_.blocks();
+  if (!blocks.on()) return views;
+  if (const auto own = blocks.own(internal)) views.push_back(view(*own));
+  if (const auto index = pool_.index_of(paired_with(internal))) {
+    for (const PortBlock& extra : blocks.extras_of(*index, internal)) views.push_back(view(extra));
+  }
+  return views;
+}
+
+BlockView Tables::view(const PortBlock& block) const {
+  return {pool_[block.address_index].address, block.ports, block.extra, block.host};
 }
 
 void Tables::fill(Gauges& gauges) const {

@@ -67,6 +67,9 @@ class Tables {
   void end_mapping(std::uint32_t mapping, RemovalCause cause);
   MappingView view(std::uint32_t mapping) const;
 
+  std::optional<PortUse> port_use(Endpoint external) const;
+  std::vector<BlockView> blocks_of(Address internal) const;
+
   // Sessions.
   bool expired(const Session& session) const { return session.live && tick() >= session.deadline; }
   // Why `internal` may have no further session, on a mapping yet to be made (kNone), whose profile is given,
@@ -126,6 +129,7 @@ class Tables {
   std::optional<PortGrant> shared_port(const PortRequest& request, Endpoint remote) const;
   std::uint32_t tokens_of(const HostRecord& host, std::uint32_t rate) const;
   bool spend_token(HostRecord& host, std::uint32_t rate);
+  BlockView view(const PortBlock& block) const;
   void tell_of_blocks(const std::vector<PortBlock>& blocks, Address host, bool given);
   std::uint32_t add_mapping(Mapping mapping);
   void release_host(std::uint32_t host);

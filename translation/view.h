@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -86,6 +87,17 @@ struct BlockView {
 };
 
 struct Explanation;
+
+// Whose an external port is, or was last.
+struct PortHolder {
+  Protocol protocol = Protocol::udp;
+  Endpoint internal;
+  bool resting = false;  // its mapping ended a short while ago
+};
+struct PortUse {
+  std::optional<BlockView> block;  // where ports are divided among subscribers
+  std::vector<PortHolder> holders;
+};
 
 // Told once for each event, from inside the engine's calls: be quick and do not call back.
 class Observer {

@@ -44,6 +44,11 @@ class RecordingObserver : public Observer {
     explanations.push_back(explanation);
   }
 
+  void block_changed(const BlockView& block, bool given, TimePoint) override {
+    blocks.emplace_back(block, given);
+  }
+
+  std::vector<std::pair<BlockView, bool>> blocks;  // and whether they were given or came back
   std::vector<MappingView> created;
   std::vector<Removal> removed;
   std::vector<Refusal> refusals;
