@@ -1,6 +1,7 @@
 """Everyday traffic: what a household does, through natd, on every datapath."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -23,12 +24,32 @@ def test_udp_tcp_and_ping_reach_every_server(lab, natd, servers, name):
             assert traffic.ping(host, server.endpoint[0]) == 3
 
 
-def test_downloads_arrive_unchanged_with_offloads_on(lab, natd):
-    """U/CK: segmentation and checksum offload are veth's defaults here; every byte must survive them."""
+def checksum_errors(host):
+    """What the kernel of the host has counted: {counter: number}, of IP, TCP, UDP and ICMP."""
+    with host.entered():
+        text = Path("/proc/thread-self/net/snmp").read_text() + Path("/proc/thread-self/net/netstat").read_text()
+    found = {}
+    for names, values in zip(text.splitlines()[::2], text.splitlines()[1::2]):
+        for name, value in zip(names.split()[1:], values.split()[1:]):
+            if "CsumErrors" in name:
+                found[names.split()[0] + name] = int(value)
+    return found
+
+
+@pytest.mark.rows("CK7", "CK8")
+def test_downloads_arrive_unchanged_with_offloads_on(lab, natd, servers):
+    """Segmentation and checksum offload are veth's defaults here; every byte must survive them, and neither end counts a
+    segment or datagram that did not add up."""
+    hosts = (lab.in1, lab.in2, lab.out1)
+    before = [checksum_errors(host) for host in hosts]
+    assert before[0], "the kernel has such counters"
     with traffic.Files(lab.out1) as files:
         for host in (lab.in1, lab.in2):
             digest, _ = traffic.download(host, f"{files.base}/{BLOCK}")
             assert digest == files.digest(BLOCK)
+    with traffic.udp_socket(lab.in1) as sock:
+        assert traffic.ask(sock, servers[0].endpoint, b"z" * 9000)[1] == b"z" * 9000
+    assert [checksum_errors(host) for host in hosts] == before
 
 
 def test_uploads_arrive_unchanged_with_offloads_on(lab, natd, servers):
@@ -59,6 +80,17 @@ def test_one_external_endpoint_whatever_the_destination(lab, natd, servers):
     assert len({stream.seen_as for stream in streams}) == 1
     for stream in streams:
         stream.close()
+
+
+@pytest.mark.rows("T7")
+def test_two_hosts_on_one_tcp_port_keep_their_own_connections(lab, natd, servers):
+    with traffic.Stream(lab.in1, servers[0].endpoint, port=4322) as one, traffic.Stream(
+            lab.in2, servers[0].endpoint, port=4322) as two, traffic.Stream(
+                lab.in3, servers[1].endpoint, port=4322) as three:
+        assert one.seen_as == (topology.EXTERNAL, 4322)
+        assert len({stream.seen_as for stream in (one, two, three)}) == 3, "other servers do not make it sharable"
+        for stream in (one, two, three, one):
+            stream.echo(b"mine")
 
 
 @pytest.mark.rows("U3a")

@@ -1,6 +1,10 @@
 """Fragments, whichever way and in whichever order (RFC 4787 REQ-14)."""
 
 import itertools
+import re
+import socket
+import struct
+from pathlib import Path
 
 import pytest
 from scapy.layers.inet import IP, UDP, fragment
@@ -86,11 +90,57 @@ def test_filtered_fragments_stay_outside(lab, natd, servers):
         assert traffic.ask(sock, servers[0].endpoint, PAYLOAD)[1] == PAYLOAD
 
 
+def resident(process):
+    """Kilobytes of memory that a program uses."""
+    return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())[1])
+
+
+def daemon_of(natd):
+    """The process natd itself, which `ip netns exec` has become."""
+    assert Path(f"/proc/{natd.process.pid}/comm").read_text().strip() == "natd"
+    return natd.process
+
+
+@pytest.mark.rows("U14a")
 def test_a_flood_of_orphans_disturbs_nobody(lab, natd, servers):
-    """U14a: later fragments whose first never comes; everyday traffic loses nothing."""
-    for number in range(3000):
-        raw.send(lab.out2, IP(src=lab.out2.address, dst=topology.EXTERNAL, id=number, frag=100 + number % 50,
-                              flags="MF", proto=17) / (b"orphan" * 30))
-    assert traffic.ping(lab.in1, lab.out1.address, count=5) == 5
+    """Later fragments whose first never comes, a thousand octets each: everyday traffic loses nothing meanwhile. After
+    the first five thousand natd holds what it may (limits.fragment-bytes is 4 MB), and 15 MB more add nothing to it."""
+    before = None
+    with lab.out2.socket(socket.SOCK_RAW, protocol=socket.IPPROTO_RAW) as sock, traffic.Pulse(
+            lab.in2, servers[1].endpoint) as pulse:
+        for number in range(20_000):
+            orphan = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, number, 0x2000 | 100 + number % 50, 64, 17, 0,
+                                 socket.inet_aton(lab.out2.address), socket.inet_aton(topology.EXTERNAL))
+            sock.sendto(orphan + bytes(1000), (topology.EXTERNAL, 0))
+            if number % 5000 == 0:
+                with traffic.udp_socket(lab.in1) as one:
+                    assert traffic.ask(one, servers[0].endpoint, PAYLOAD, tries=1)[1] == PAYLOAD
+                assert traffic.ping(lab.in1, lab.out1.address, count=1) == 1
+            if number == 5000:
+                before = resident(daemon_of(natd))
+        pulse.wait_beats(10)
+    assert resident(daemon_of(natd)) - before < 4_000, "kilobytes"
     with traffic.udp_socket(lab.in1) as sock:
         assert traffic.ask(sock, servers[0].endpoint, PAYLOAD, tries=1)[1] == PAYLOAD
+
+
+@pytest.mark.rows("FR8")
+def test_connection_tracking_makes_no_difference(lab, natd, servers):
+    """A rule that needs it has the kernel reassemble what natd would have translated piece by piece."""
+    rule = ("FORWARD", "-m", "conntrack", "--ctstate", "INVALID", "-p", "250", "-j", "DROP")
+    lab.gw.run("iptables", "-A", *rule)
+    try:
+        for order in ORDERS:
+            number = ORDERS.index(order)
+            with traffic.udp_socket(lab.in1, 4770 + number) as sock:
+                parts = pieces(("10.0.0.1", 4770 + number), servers[0].endpoint, 7700 + number)
+                for index in order:
+                    raw.send(lab.in1, parts[index])
+                assert sock.recvfrom(65535)[0].split(b"\n", 1)[1] == PAYLOAD
+                parts = pieces(servers[0].endpoint, (topology.EXTERNAL, 4770 + number), 7800 + number)
+                for index in order:
+                    raw.send(lab.out1, parts[index])
+                assert sock.recvfrom(65535) == (PAYLOAD, servers[0].endpoint)
+        assert traffic.ping(lab.in1, lab.out1.address, "-s", "3000", count=1) == 1
+    finally:
+        lab.gw.run("iptables", "-D", *rule)

@@ -70,6 +70,24 @@ def test_icmp_error_comes_back(lab, natd, servers):
             one.recv(100)
 
 
+@pytest.mark.rows("TT5")
+@pytest.mark.parametrize("rp_filter", [0, 1, 2])
+def test_source_validation_stays_as_the_administrator_has_it(lab, natd, servers, rp_filter):
+    """Loose, strict or none: both protocols turn round, with nothing set for it and no redirect on the way."""
+    before = lab.gw.sysctl("net.ipv4.conf.lan0.rp_filter")
+    for interface in ("all", "lan0"):
+        lab.gw.sysctl(f"net.ipv4.conf.{interface}.rp_filter", rp_filter)
+    try:
+        with capture.Capture(lab, lab.in1, "eth0", "icmp[icmptype] == icmp-redirect") as redirects:
+            test_udp(lab, natd, servers)
+            test_tcp(lab, natd, servers)
+            assert redirects.stop() == []
+        assert lab.gw.sysctl("net.ipv4.conf.lan0.accept_local") == "0"
+    finally:
+        lab.gw.sysctl("net.ipv4.conf.all.rp_filter", 0)
+        lab.gw.sysctl("net.ipv4.conf.lan0.rp_filter", before)
+
+
 def test_ping_of_the_external_address_from_inside(lab, natd):
     """The gateway answers for its own address."""
     assert traffic.ping(lab.in1, topology.EXTERNAL) == 3

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from natlab import capture, topology, traffic
+from natlab import capture, topology, traffic, wire
 
 
 def hops(host, *options):
@@ -118,5 +118,26 @@ def test_too_big_for_the_gateways_own_link(lab, natd, servers):
             error = watch.wait_for(lambda packet: packet.payload[:2] == b"\x03\x04", "fragmentation needed at in1")
         assert int.from_bytes(error.payload[6:8], "big") == 1280
         assert error.quoted.source == "10.0.0.1"
+    finally:
+        lab.gw.batch("link set wan0 mtu 1500")
+
+
+@pytest.mark.rows("U13a")
+def test_what_may_be_fragmented_is_and_arrives(lab, natd, servers):
+    """1400 octets through an external link of 1280: fragments of one datagram, in ascending order."""
+    lab.gw.batch("link set wan0 mtu 1280")
+    try:
+        with wire.Ear(lab.out1) as ear, traffic.udp_socket(lab.out1, 7600) as server, traffic.udp_socket(
+                lab.in1) as sock:
+            sock.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER = IP_PMTUDISC_DONT
+            payload = bytes(range(200)) * 7
+            sock.sendto(payload, (lab.out1.address, 7600))
+            assert server.recvfrom(2000)[0] == payload
+            parts = [ear.hear(lambda packet: packet[9] == socket.IPPROTO_UDP) for _ in range(2)]
+        words = [int.from_bytes(part[6:8], "big") for part in parts]
+        assert [len(part) for part in parts] == [1276, 20 + 8 + 1400 - 1256]
+        assert [(word & 0x1fff) * 8 for word in words] == [0, 1256], "offsets"
+        assert [word & 0x2000 for word in words] == [0x2000, 0], "more fragments"
+        assert parts[0][4:6] == parts[1][4:6]
     finally:
         lab.gw.batch("link set wan0 mtu 1500")

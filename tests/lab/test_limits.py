@@ -77,6 +77,54 @@ def test_one_host_cannot_take_more_than_its_share(start):
         assert traffic.ask(sock, server.endpoint, tries=1)[0] == endpoint
 
 
+@pytest.mark.rows("C8")
+def test_a_released_port_rests_before_another_host_gets_it(start):
+    """Two minutes by default; its own host has it back at once, and TCP's ports do not rest."""
+    lab, natd, server, _ = start()
+
+    def port_of(host, tcp=False):
+        if tcp:
+            with traffic.Stream(host, server.endpoint, port=40001) as stream:
+                return stream.seen_as[1]
+        with traffic.udp_socket(host, 40001) as sock:
+            return traffic.ask(sock, server.endpoint)[0][1]
+
+    assert port_of(lab.in1) == port_of(lab.in1, tcp=True) == 40001
+    natd.ctl("flush")
+    assert port_of(lab.in2, tcp=True) == 40001
+    assert port_of(lab.in2) != 40001
+    assert port_of(lab.in1) == 40001
+
+
+@pytest.mark.rows("NO4", "U11")
+def test_a_full_gateway_behaves_as_before(start):
+    """Every port given away: each mapping still is what it was when the range was empty."""
+    lab, _, server, stack = start(ports__ranges="40000-40007")
+    held = fill(lab, server, stack, 8)
+    assert refused(lab.in2, server) == "error"
+    with traffic.Responder(lab.out2) as second, traffic.udp_socket(lab.out3) as stranger, traffic.udp_socket(
+            lab.out2) as contacted:
+        for sock, endpoint in held:
+            assert traffic.ask(sock, second.endpoint)[0] == endpoint
+            stranger.sendto(b"stranger", endpoint)
+            contacted.sendto(b"contacted", endpoint)
+            assert sock.recvfrom(100) == (b"contacted", (lab.out2.address, contacted.getsockname()[1]))
+
+
+@pytest.mark.rows("F5.1")
+def test_a_fresh_gateway_maps_endpoint_independently(start):
+    """Nothing is set: what two servers and two ports see is one endpoint."""
+    lab, _, server, _ = start()
+    with traffic.Responder(lab.out2) as second, traffic.Responder(lab.out1, port=7008) as third:
+        targets = [one.endpoint for one in (server, second, third)]
+        with traffic.udp_socket(lab.in1) as sock:
+            assert len({traffic.ask(sock, target)[0] for target in targets}) == 1
+        streams = [traffic.Stream(lab.in1, target, port=4500) for target in targets]
+        assert len({stream.seen_as for stream in streams}) == 1
+        for stream in streams:
+            stream.close()
+
+
 def test_idle_mappings_expire(start):
     """With timers shortened as only a lab may."""
     lab, natd, server, stack = start(lab="yes", udp__timeout="1s")

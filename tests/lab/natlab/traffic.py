@@ -10,6 +10,7 @@ import http.server
 import re
 import socket
 import socketserver
+import struct
 import subprocess
 import threading
 
@@ -221,6 +222,11 @@ class Stream:
             back += part
         if bytes(back) != payload:
             raise AssertionError("the echo differs from what was sent")
+
+    def reset(self):
+        """Ends it with a RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
 
     def close(self):
         self.socket.close()
