@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "translation/net/wire.h"
-
 namespace nat::check {
 namespace {
 
@@ -11,24 +9,6 @@ constexpr std::array<std::uint8_t, 5> kOpening = {'N', 'A', 'T', 'C', 1};
 constexpr std::size_t kKind = 5, kRun = 6, kStage = 14, kObserved = 15, kProtocol = 21, kOutcome = 22,
                       kIcmpType = 23, kIcmpCode = 24, kWait = 25, kSubject = 27, kRawLocal = 33,
                       kRawObserved = 39, kCookie = 45, kTag = 53, kZero = 55;
-
-void store64(std::uint8_t* at, std::uint64_t value) {
-  store32(at, static_cast<std::uint32_t>(value >> 32));
-  store32(at + 4, static_cast<std::uint32_t>(value));
-}
-
-std::uint64_t load64(const std::uint8_t* at) { return std::uint64_t{load32(at)} << 32 | load32(at + 4); }
-
-void store_raw(std::uint8_t* at, const Endpoint& endpoint) {
-  store32(at, endpoint.address.value());
-  store16(at + 4, endpoint.port);
-}
-
-Endpoint load_raw(const std::uint8_t* at) { return {Address(load32(at)), load16(at + 4)}; }
-
-constexpr Endpoint complement(const Endpoint& endpoint) {
-  return {Address(~endpoint.address.value()), static_cast<std::uint16_t>(~endpoint.port)};
-}
 
 template <typename Enum>
 bool within(std::uint8_t value, Enum first, Enum last) {

@@ -10,16 +10,12 @@
 //          33 raw local (6)   39 raw observed (6)   45 cookie (8)   53 tag (2)   55 zero (9)
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 
-#include "translation/net/endpoint.h"
+#include "tests/natcheck/fields.h"
 
 namespace nat::check {
-
-inline constexpr std::size_t kMessageSize = 64;
-using Octets = std::array<std::uint8_t, kMessageSize>;
 
 enum class Kind : std::uint8_t {
   ping = 1,  // client to server: what do you see?
