@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from natlab import gateway, namespaces, topology, traffic, watch  # noqa: E402
+from natlab import gateway, namespaces, punching, topology, traffic, watch  # noqa: E402
 
 
 def stop_like_ctrl_c(_number, _frame):
@@ -70,6 +70,13 @@ def natd(daemon):
     assert daemon.process.running, f"natd ended during the test:\n{daemon.log[-3000:]}"
     daemon.set(**{f"{protocol}__{what}": behavior for protocol in ("udp", "tcp", "icmp")
                   for what, behavior in (("mapping", "endpoint-independent"), ("filtering", "address-dependent"))})
+
+
+@pytest.fixture(scope="module")
+def sites(datapath):
+    """L2, natd with `lab = yes` on both gateways, and natpunch's server: (lab, daemons, server)."""
+    with topology.L2() as lab, punching.server(lab) as server:
+        yield lab, gateway.start_all(lab, datapath, {"lab": "yes"}), server
 
 
 @pytest.fixture(scope="module")

@@ -1,58 +1,16 @@
-"""More than one gateway: two sites that punch holes towards each other (L2), and a NAT behind a NAT (L3)."""
-
-import itertools
+"""More than one gateway in a row: a NAT behind a NAT (L3), and how peers behind two of them meet (RFC 5128 section
+3.3.3)."""
 
 import pytest
 
 from natlab import gateway, punching, topology, traffic
 
-EI, AD, APD = gateway.BEHAVIORS
-KINDS = {"EIM/EIF": (EI, EI), "EIM/ADF": (EI, AD), "EIM/APDF": (EI, APD),
-         "EDM/EIF": (APD, EI), "EDM/ADF": (APD, AD), "EDM/APDF": (APD, APD)}
-
-# RFC 5128 section 3.3, as a table: rows and columns in the order of KINDS. y: they get through; n: they cannot;
-# o: it depends on whose packet comes first.
-TABLE = dict(zip(KINDS, ("yyyyyy", "yyyyyy", "yyyonn", "yyoyyy", "yynynn", "yynynn")))
-CELLS = [(one, other, TABLE[one][column]) for one in KINDS for column, other in enumerate(KINDS)]
-
-
-@pytest.fixture(scope="module")
-def sites(datapath):
-    """L2 with natd on both gateways; the daemons and the server S."""
-    with topology.L2() as lab, traffic.Responder(lab.out1) as server:
-        yield lab, gateway.start_all(lab, datapath), server
-
-
-def behave(natd, kind):
-    mapping, filtering = KINDS[kind]
-    natd.set(udp__mapping=mapping, udp__filtering=filtering, tcp__mapping=mapping, tcp__filtering=filtering)
-
-
-@pytest.mark.parametrize("one, other, expected", CELLS, ids=lambda value: value)
-@pytest.mark.rows("L3")
-def test_udp_hole_punching_follows_the_table(sites, one, other, expected):
-    lab, daemons, server = sites
-    behave(daemons["gw"], one)
-    behave(daemons["gwB"], other)
-    through = punching.udp(lab.in1, lab.inB, server.endpoint)
-    assert through or expected in "no", "they should get through"
-    assert not through or expected in "yo", "they should not get through"
-
-
-@pytest.mark.parametrize("one, other", itertools.combinations_with_replacement(list(KINDS)[:3], 2))
-def test_tcp_hole_punching_between_endpoint_independent_mappings(sites, one, other):
-    """Nine cells of the table, mirrored ones left out: always possible, as SYNs are let in or dropped in silence."""
-    lab, daemons, server = sites
-    behave(daemons["gw"], one)
-    behave(daemons["gwB"], other)
-    assert punching.tcp(lab.in1, lab.inB, server.endpoint)
-
 
 @pytest.fixture(scope="module")
 def provider(datapath):
-    """L3 with natd on all three gateways."""
+    """L3 with natd, `lab = yes`, on all three gateways, and a Responder."""
     with topology.L3() as lab, traffic.Responder(lab.out1) as server:
-        daemons = gateway.start_all(lab, datapath)
+        daemons = gateway.start_all(lab, datapath, {"lab": "yes"})
         for natd in daemons.values():
             natd.mode("full-cone")
         yield lab, daemons, server
@@ -70,12 +28,67 @@ def test_traffic_through_two_gateways(provider):
         assert traffic.download(lab.inB, f"{files.base}/5000000")[0] == files.digest(5_000_000)
 
 
+@pytest.fixture
+def meet(provider):
+    """A function: in1 and inB meet over UDP and TCP, by the endpoints that S saw; {protocol: reports}."""
+    lab, daemons, _ = provider
+    with punching.server(lab, lab.out2) as server:
+        def together(*options):
+            return punching.meet_all({name: punching.Meeting(server, lab.in1, lab.inB, *options, *chosen)
+                                      for name, chosen in (("udp", ()), ("tcp", ("--tcp",)))})
+        yield together
+    for natd in daemons.values():
+        natd.set(nat__hairpin="yes", nat__hairpin_filter="no", ports__allocation="random")
+
+
+def check(found, expected, what):
+    for name, reports in found.items():
+        line = f"{what}, {name}: expected {expected}, observed {punching.through(*reports)}"
+        assert punching.through(*reports) == expected, f"{line}; {punching.summary(reports)}"
+        if expected:
+            for report in reports:
+                assert report["path"] == "hairpin" and report["remote"] == report["peer_external"], line
+                assert report["remote"].startswith(topology.EXTERNAL + ":"), line
+
+
 @pytest.mark.rows("L5")
-def test_punching_through_the_providers_hairpin(provider):
-    """L5 of RFC 5128 section 3.3.3: only gwX is global, so their way leads through its hairpin."""
-    lab, daemons, server = provider
-    for preset in gateway.PRESETS[:3]:
-        for natd in daemons.values():
-            natd.mode(preset)
-        assert punching.udp(lab.in1, lab.inB, server.endpoint), preset
-        assert punching.tcp(lab.in1, lab.inB, server.endpoint), preset
+@pytest.mark.parametrize("dependent", [None, "gwA", "gwB", "gwX"])
+def test_peers_meet_by_the_providers_hairpin(provider, meet, dependent):
+    """Only gwX is global. gwX must hairpin, with the other's external endpoint as the source, and all three must map
+    without regard to remotes. Filters are the strictest, so that nothing else lets them through."""
+    _, daemons, _ = provider
+    for name, natd in daemons.items():
+        natd.behave("EDM/APDF" if name == dependent else "EIM/APDF")
+    check(meet("--try", "public"), dependent is None, f"{dependent or 'no gateway'} maps by remote")
+
+
+@pytest.mark.rows("L5")
+@pytest.mark.parametrize("kind", ["EIM/EIF", "EIM/APDF"])
+def test_peers_do_not_meet_without_the_providers_hairpin(provider, meet, kind):
+    _, daemons, _ = provider
+    for natd in daemons.values():
+        natd.behave(kind)
+    daemons["gwX"].set(nat__hairpin="no")
+    check(meet("--try", "public"), False, f"{kind}, gwX does not hairpin")
+
+
+@pytest.mark.rows("L5")
+def test_peers_pass_the_providers_filter_on_hairpins(provider, meet):
+    """gwX sees the other's external endpoint as source, and that is the one it has let in by then."""
+    _, daemons, _ = provider
+    for natd in daemons.values():
+        natd.behave("EIM/APDF")
+    daemons["gwX"].set(nat__hairpin_filter="yes")
+    check(meet("--try", "public"), True, "gwX filters hairpins")
+
+
+@pytest.mark.rows("L6", "L8")
+@pytest.mark.parametrize("provider_kind", ["EDM/APDF", "EIM/APDF"])
+def test_prediction_fails_behind_a_second_layer(provider, meet, provider_kind):
+    """All gateways give ports one after the other; but what S saw are the provider's ports, and both draw from them:
+    each aims at a port that is its own by now, or that waits for somebody else."""
+    _, daemons, _ = provider
+    for name, natd in daemons.items():
+        natd.behave(provider_kind if name == "gwX" else "EDM/APDF")
+        natd.set(ports__allocation="sequential")
+    check(meet("--technique", "predict"), False, f"gwX {provider_kind}")

@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parents[3]
 PRESETS = ("full-cone", "restricted-cone", "port-restricted-cone", "symmetric")
 BEHAVIORS = ("endpoint-independent", "address-dependent", "address-and-port-dependent")
 DATAPATHS = ("nfqueue", "tun")
+_EI, _AD, _APD = BEHAVIORS
+KINDS = {"EIM/EIF": (_EI, _EI), "EIM/ADF": (_EI, _AD), "EIM/APDF": (_EI, _APD),
+         "EDM/EIF": (_APD, _EI), "EDM/ADF": (_APD, _AD), "EDM/APDF": (_APD, _APD)}  # mapping, filtering
 
 
 def binary(name):
@@ -111,8 +114,14 @@ class Natd:
         return self.ctl("mode", preset)
 
     def set(self, **settings):
-        """set(udp__mapping="...") is `natctl set udp.mapping=...`."""
-        return self.ctl("set", *(f"{key.replace('__', '.')}={value}" for key, value in settings.items()))
+        """set(udp__mapping="...", nat__hairpin_filter="yes") is `natctl set udp.mapping=... nat.hairpin-filter=yes`."""
+        return self.ctl("set", *(f"{key.replace('__', '.').replace('_', '-')}={value}"
+                                 for key, value in settings.items()))
+
+    def behave(self, kind):
+        """Mapping and filtering of one of KINDS, for UDP and TCP."""
+        mapping, filtering = KINDS[kind]
+        self.set(udp__mapping=mapping, udp__filtering=filtering, tcp__mapping=mapping, tcp__filtering=filtering)
 
     def mappings(self):
         return self.ctl("show", "mappings")["mappings"]

@@ -1,124 +1,120 @@
-"""Hole punching between two hosts behind gateways, as an application does it (RFC 5128 section 3.3).
+"""natpunch on the lab: the rendezvous server S on out1, and peers that try to reach each other (RFC 5128).
 
-Both learn their external endpoint from a Responder, send to the other's, and answer whatever source a
-datagram with the right nonce really came from. Success means that both have had an answer.
+    with punching.server(lab) as server:
+        one, other = punching.meet(server, lab.in1, lab.inB, "--tcp")   # what both report
+        assert punching.through(one, other)
+
+Every meeting has names and local ports of its own, so that no gateway remembers them from an earlier one.
 """
 
 import contextlib
-import errno
-import select
-import socket
-import time
+import itertools
+import json
+import subprocess
 
-from . import traffic
+from .gateway import binary
 
-INTERVAL = 0.05  # between two tries
-PATIENCE = 1.5  # for all of them
+NO_WAY, ALONE = 1, 2
+SHORT = 3  # seconds that a peer tries where failure is possible: fifteen datagrams, or a SYN and its first repetition
 
-
-class _Peer:
-    def __init__(self, host, server, nonce):
-        self.socket = traffic.udp_socket(host)
-        self.seen_as, _ = traffic.ask(self.socket, server)
-        self.nonce = nonce
-        self.target = None
-        self.connected = False
-
-    def knock(self):
-        self.socket.sendto(b"knock " + self.nonce, self.target)
-
-    def hear(self):
-        data, source = self.socket.recvfrom(2000)
-        if data == b"knock " + self.nonce:
-            self.socket.sendto(b"answer " + self.nonce, source)
-        elif data == b"answer " + self.nonce:
-            self.connected = True
-        self.target = source if data.endswith(self.nonce) else self.target
+_numbers = itertools.count(1)
 
 
-def udp(one_host, other_host, server, nonce=b"sesame"):
-    """Whether the two hosts get through to each other."""
-    peers = [_Peer(host, server, nonce) for host in (one_host, other_host)]
+@contextlib.contextmanager
+def server(lab, host=None):
+    """Starts S (on out1, if no other host is named) and yields its address."""
+    host = host or lab.out1
+    started = lab.start(host, binary("natpunch"), "server", "--listen", host.address, ready=r"^natpunch server: ready",
+                        name="natpunch")
     try:
-        peers[0].target, peers[1].target = peers[1].seen_as, peers[0].seen_as
-        deadline = time.monotonic() + PATIENCE
-        next_knock = 0.0
-        while not all(peer.connected for peer in peers):
-            now = time.monotonic()
-            if now >= deadline:
-                return False
-            if now >= next_knock:
-                next_knock = now + INTERVAL
-                for peer in peers:
-                    peer.knock()
-            ready, _, _ = select.select([peer.socket for peer in peers], [], [], max(0.0, next_knock - now))
-            for peer in peers:
-                if peer.socket in ready:
-                    peer.hear()
-        return True
+        yield host.address
     finally:
-        for peer in peers:
-            peer.socket.close()
+        started.end()
 
 
-class _Caller:
-    """One side of a TCP punch: it listens and connects from the port that the server saw (section 3.4)."""
+class Peer:
+    """One natpunch peer; `address` is where it is bound, the host's own unless it is said."""
 
-    def __init__(self, host, server):
-        self.host = host
-        self.stream = traffic.Stream(host, server)
-        self.port = self.stream.socket.getsockname()[1]
-        self.listener = traffic.tcp_socket(host, self.port)
-        self.listener.listen(4)
-        self.listener.setblocking(False)
-        self.target = None
-        self.calling = None
-        self.connected = None
+    def __init__(self, server, host, name, partner, port, *options, address=None):
+        self.bound = (address or host.address, port)
+        argv = [str(binary("natpunch")), "peer", "--server", server, "--name", name, "--peer", partner, "--json",
+                "--bind", "{}:{}".format(*self.bound), *map(str, options)]
+        self.argv = host.argv(*argv)
+        self._popen = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
 
-    def call(self):
-        """Connects again unless a try is under way; a port in use means that the peer is at the listener."""
-        if self.calling is None and self.connected is None:
-            self.calling = traffic.tcp_socket(self.host, self.port)
-            self.calling.setblocking(False)
-            if self.calling.connect_ex(self.target) not in (0, errno.EINPROGRESS):
-                self._hang_up()
+    def introduced(self):
+        """Waits until it knows of the other."""
+        line = self._popen.stderr.readline()
+        if "introduced to" not in line:
+            raise AssertionError(f"{' '.join(self.argv)}: {line}{self._popen.communicate(timeout=90)}")
 
-    def look(self):
-        """Notices a connection that was made or refused."""
-        with contextlib.suppress(BlockingIOError):
-            self.connected, _ = self.listener.accept()
-        if self.calling is not None and select.select([], [self.calling], [], 0)[1]:
-            if self.calling.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
-                self.connected, self.calling = self.calling, None
-            else:
-                self._hang_up()
+    def go(self):
+        """Presses Enter, for --start enter."""
+        self._popen.stdin.write("\n")
+        self._popen.stdin.flush()
 
-    def _hang_up(self):
-        self.calling.close()
-        self.calling = None
+    def report(self):
+        """What it says when it has ended."""
+        out, err = self._popen.communicate(timeout=90)
+        if self._popen.returncode not in (0, NO_WAY, ALONE) or not out:
+            raise AssertionError(f"{' '.join(self.argv)}: exit {self._popen.returncode}: {err}{out}")
+        found = json.loads(out)
+        if found["exit"] != self._popen.returncode:
+            raise AssertionError(f"natpunch exits with {self._popen.returncode} and reports {found['exit']}")
+        return found
 
-    def close(self):
-        for sock in (self.calling, self.connected, self.listener, self.stream):
-            if sock is not None:
-                sock.close()
+    def end(self):
+        if self._popen.poll() is None:
+            self._popen.kill()
+        self._popen.communicate()
 
 
-def tcp(one_host, other_host, server):
-    """Whether both hosts end up with a connection to the other, calling each other again after refusals."""
-    callers = [_Caller(host, server) for host in (one_host, other_host)]
-    try:
-        callers[0].target, callers[1].target = callers[1].stream.seen_as, callers[0].stream.seen_as
-        deadline = time.monotonic() + 3 * PATIENCE
-        while not all(caller.connected for caller in callers):
-            if time.monotonic() >= deadline:
-                return False
-            for caller in callers:
-                caller.call()
-            waiting = [caller.calling for caller in callers if caller.calling]
-            select.select([caller.listener for caller in callers], waiting, [], INTERVAL)
-            for caller in callers:
-                caller.look()
-        return True
-    finally:
-        for caller in callers:
-            caller.close()
+class Meeting:
+    """Two peers under way. `one_more` and `other_more` are options of one of them only."""
+
+    def __init__(self, server, one, other, *options, one_more=(), other_more=(), patience=SHORT, ports=None):
+        number = next(_numbers)
+        ports = ports or (10_000 + 2 * number, 10_001 + 2 * number)
+        common = ("--for", patience, *options)
+        self.peers = (Peer(server, one, f"one{number}", f"other{number}", ports[0], *common, *one_more),
+                      Peer(server, other, f"other{number}", f"one{number}", ports[1], *common, *other_more))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for peer in self.peers:
+            peer.end()
+
+    def introduced(self):
+        for peer in self.peers:
+            peer.introduced()
+
+    def reports(self):
+        return tuple(peer.report() for peer in self.peers)
+
+
+def meet(server, one, other, *options, **more):
+    """A meeting to its end: what the two report."""
+    with Meeting(server, one, other, *options, **more) as meeting:
+        return meeting.reports()
+
+
+def meet_all(meetings):
+    """{key: reports} of {key: Meeting}, which run at the same time."""
+    with contextlib.ExitStack() as stack:
+        for meeting in meetings.values():
+            stack.enter_context(meeting)
+        return {key: meeting.reports() for key, meeting in meetings.items()}
+
+
+def through(one, other):
+    """Whether both have had an answer. One alone is no connection: that would be a fault of the lab, not a finding."""
+    return one["success"] and other["success"]
+
+
+def summary(reports):
+    """A line for people: what became of a meeting."""
+    return " | ".join(f"{report['name']}: {report['path'] or 'no way'} seen {report['external']} "
+                      f"heard {','.join(report['heard']) or 'nobody'}" for report in reports)
