@@ -19,7 +19,9 @@ constexpr std::chrono::microseconds kBreath{60};
 }  // namespace
 
 Gateway::Gateway(Policy policy, Random& random, Host* host)
-    : engine_(std::move(policy), random, host, now()) {}
+    : audience_(random), engine_(std::move(policy), random, host, now()) {
+  engine_.observe(&audience_);
+}
 
 TimePoint Gateway::now() {
   timespec time{};
@@ -31,7 +33,6 @@ TimePoint Gateway::now() {
 void Gateway::observe(Observer& observer) {
   const auto engine = this->engine();
   audience_.observers.push_back(&observer);
-  engine->observe(&audience_);
 }
 
 void Gateway::forget(Observer& observer) {
@@ -44,10 +45,12 @@ void Gateway::Audience::mapping_created(const MappingView& mapping, TimePoint no
 }
 
 void Gateway::Audience::mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) {
+  chronicle.mapping_removed(mapping, cause, now);
   for (Observer* const observer : observers) observer->mapping_removed(mapping, cause, now);
 }
 
 void Gateway::Audience::refused(const Refusal& refusal, TimePoint now) {
+  chronicle.refused(refusal, now);
   for (Observer* const observer : observers) observer->refused(refusal, now);
 }
 

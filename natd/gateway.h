@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "natd/chronicle.h"
 #include "natd/io/backend.h"
 #include "translation/engine.h"
 
@@ -24,15 +25,17 @@ class Gateway {
   // Exclusive use of the engine while the value lives. Keep it short: packets wait.
   class Access {
    public:
-    Access(std::mutex& mutex, Engine& engine) : lock_(mutex), engine_(engine) {}
-    Engine* operator->() const { return &engine_; }
-    Engine& operator*() const { return engine_; }
+    explicit Access(Gateway& gateway) : lock_(gateway.mutex_), gateway_(gateway) {}
+    Engine* operator->() const { return &gateway_.engine_; }
+    Engine& operator*() const { return gateway_.engine_; }
+    // What the engine told of late.
+    Chronicle& chronicle() const { return gateway_.audience_.chronicle; }
 
    private:
     std::unique_lock<std::mutex> lock_;
-    Engine& engine_;
+    Gateway& gateway_;
   };
-  Access engine() { return Access(mutex_, engine_); }
+  Access engine() { return Access(*this); }
 
   // Who hears what the engine tells, with its lock held; any number of them. An observer must outlive the
   // gateway, or be forgotten before.
@@ -47,9 +50,15 @@ class Gateway {
   // Passes on what one engine tells to all.
   class Audience : public Observer {
    public:
+    explicit Audience(Random& random) : chronicle(random) {}
     void mapping_created(const MappingView& mapping, TimePoint now) override;
     void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
     void refused(const Refusal& refusal, TimePoint now) override;
+    bool asks_why(const Refusal& refusal) override { return chronicle.asks_why(refusal); }
+    void explained(const Refusal& refusal, const Explanation& explanation, TimePoint now) override {
+      chronicle.explained(refusal, explanation, now);
+    }
+    Chronicle chronicle;
     std::vector<Observer*> observers;
   };
 

@@ -115,6 +115,7 @@ void EventHub::refused(const Refusal& refusal, TimePoint now) {
   if (*slot == kEmpty) {
     *slot = static_cast<std::uint16_t>(refusals_.size());
     refusals_.push_back({refusal, 0, 0, now, false});
+    refusals_.back().refusal.octets = {};
   }
   RefusalEvent& kind = refusals_[*slot];
   ++kind.packets;

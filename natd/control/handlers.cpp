@@ -81,21 +81,94 @@ std::unique_ptr<Reply> set(Service& service, const Request& request) {
        {"misbehaving", breaches(*wanted)}}));
 }
 
+std::unique_ptr<Reply> show_refused(Service& service, const Request& request) {
+  Json items = Json::array();
+  std::uint64_t total = 0, unlisted = 0;
+  {
+    const auto engine = service.gateway().engine();
+    const TimePoint now = Gateway::now();
+    for (const Chronicle::Kind* kind : engine.chronicle().kinds(now)) {
+      ++total;
+      if (request.filter.matches(kind->refusal)) items.push_back(kind_record(*kind, now));
+    }
+    unlisted = engine.chronicle().unlisted(now);
+  }
+  const std::size_t shown = items.size();
+  return std::make_unique<ListReply>(request.id, std::move(items),
+                                     Json{{"shown", shown}, {"total", total}, {"unlisted", unlisted}});
+}
+
+// What would happen now to a packet that was refused before; nothing when too little of it was kept.
+std::optional<Explanation> explain_again(const Engine& engine, const Chronicle::Kind& kind, TimePoint now) {
+  const Refusal& refusal = kind.refusal;
+  if (!kind.octets.empty()) {
+    std::vector<std::uint8_t> octets = kind.octets;
+    return engine.explain({.octets = octets, .from_gateway = refusal.from_gateway}, refusal.in, now);
+  }
+  const auto protocol = protocol_of(refusal.ip_protocol);
+  if (!protocol || refusal.source.port == 0) return std::nullopt;
+  return engine.explain({.protocol = *protocol,
+                         .in = refusal.in,
+                         .source = refusal.source,
+                         .destination = refusal.destination,
+                         .tcp_flags = refusal.tcp_flags},
+                        now);
+}
+
+void put_answer(Json& answer, const Explanation& explanation, Realm in, const Counters& counters) {
+  answer.update(explanation_record(explanation, in));
+  answer["counter"] = counters.total(explanation.reason).packets;
+}
+
+std::unique_ptr<Reply> trace_refused(Service& service, const Request& request) {
+  Json answer = Json::object();
+  {
+    const auto engine = service.gateway().engine();
+    const TimePoint now = Gateway::now();
+    const Chronicle::Kind* kind = engine.chronicle().find(*request.question.number, now);
+    if (kind == nullptr) {
+      return say(
+          error_line(request.id, {"not-found",
+                                  "no packet with the number " + std::to_string(*request.question.number) +
+                                      " was refused in the last minute",
+                                  "natctl trace lists those that were"}));
+    }
+    const Refusal& refusal = kind->refusal;
+    if (auto explanation = explain_again(*engine, *kind, now)) {
+      if (const auto protocol = protocol_of(refusal.ip_protocol)) {
+        engine.chronicle().add_history(*explanation, *protocol, refusal.in, refusal.source,
+                                       refusal.destination, now);
+      }
+      put_answer(answer, *explanation, refusal.in, engine->counters());
+    }
+    answer["refused"] = refused_record(*kind, now);
+  }
+  return say(done_line(request.id, answer));
+}
+
 std::unique_ptr<Reply> trace(Service& service, const Request& request) {
   const Question& question = request.question;
+  if (question.number) return trace_refused(service, request);
   Probe probe;
   probe.protocol = question.protocol;
   probe.source = question.source;
   probe.destination = question.destination;
-  Explanation explanation;
+  Json answer = Json::object();
   {
     const auto engine = service.gateway().engine();
+    const TimePoint now = Gateway::now();
     const auto& ours = engine->policy().external_addresses;
     const bool to_us = std::find(ours.begin(), ours.end(), probe.destination.address) != ours.end();
     probe.in = question.in.value_or(to_us ? Realm::external : Realm::internal);
-    explanation = engine->explain(probe, Gateway::now());
+    Explanation explanation = engine->explain(probe, now);
+    engine.chronicle().add_history(explanation, probe.protocol, probe.in, probe.source, probe.destination,
+                                   now);
+    put_answer(answer, explanation, probe.in, engine->counters());
+    if (const Chronicle::Kind* kind = engine.chronicle().find(probe, now)) {
+      answer["refused"] = refused_record(*kind, now);
+    }
   }
-  return say(done_line(request.id, explanation_record(explanation, probe.in)));
+  return say(done_line(request.id, answer));
 }
 
 }  // namespace
@@ -106,8 +179,12 @@ std::optional<ControlError> unfit(Order order, const Filter& filter) {
     std::replace(name.begin(), name.end(), '-', ' ');
     return ControlError{"unknown-term", name + " cannot select by '" + term + "'", hint};
   };
-  if (filter.reason && order != Order::watch) {
+  const bool of_packets = order == Order::watch || order == Order::show_refused;
+  if (filter.reason && !of_packets) {
     return no_term("reason", "reasons are those of refused packets: natctl watch reason ...");
+  }
+  if ((filter.origin || filter.state) && order == Order::show_refused) {
+    return no_term(filter.origin ? "origin" : "state", "a refused packet has a reason: reason ...");
   }
   if (filter.origin && order == Order::show_sessions) {
     return no_term("origin", "mappings have an origin: natctl show mappings origin ...");
@@ -135,6 +212,8 @@ std::unique_ptr<Reply> handle(Service& service, const Request& request) {
       return show_stats(service, request.id);
     case Order::show_config:
       return show_config(service, request.id);
+    case Order::show_refused:
+      return show_refused(service, request);
     case Order::set:
       return set(service, request);
     case Order::trace:

@@ -20,19 +20,20 @@ struct Form {
   std::vector<std::string_view> members;
 };
 
-const std::array<Form, 11>& forms() {
-  static const std::array<Form, 11> all = {{
+const std::array<Form, 12>& forms() {
+  static const std::array<Form, 12> all = {{
       {Order::show_mappings, "show-mappings", {"filter"}},
       {Order::show_sessions, "show-sessions", {"filter"}},
       {Order::show_stats, "show-stats", {}},
       {Order::show_config, "show-config", {}},
+      {Order::show_refused, "show-refused", {"filter"}},
       {Order::set, "set", {"assignments"}},
       {Order::port_forward_add, "port-forward-add", {"proto", "external", "internal", "name"}},
       {Order::port_forward_delete, "port-forward-delete", {"which"}},
       {Order::port_forward_list, "port-forward-list", {}},
       {Order::flush, "flush", {"filter"}},
       {Order::watch, "watch", {"filter"}},
-      {Order::trace, "trace", {"proto", "source", "destination", "in"}},
+      {Order::trace, "trace", {"proto", "source", "destination", "in", "number"}},
   }};
   return all;
 }
@@ -102,7 +103,21 @@ std::optional<ControlError> read_which(const Json& object, Request& request) {
   return std::nullopt;
 }
 
+std::optional<ControlError> read_number(const Json& object, Request& request) {
+  for (const char* name : {"proto", "source", "destination", "in"}) {
+    if (object.contains(name)) {
+      return malformed("'number' and '" + std::string(name) + "' exclude each other",
+                       "a number stands for the whole packet");
+    }
+  }
+  const Json& number = object.at("number");
+  if (!number.is_number_unsigned()) return malformed("'number' is no number of a refused packet");
+  request.question.number = number.get<std::uint64_t>();
+  return std::nullopt;
+}
+
 std::optional<ControlError> read_question(const Json& object, Request& request) {
+  if (object.contains("number")) return read_number(object, request);
   const std::string* protocol = text_member(object, "proto");
   const auto known = protocol == nullptr ? std::nullopt : parse_protocol(*protocol);
   if (!known) return ControlError{"wrong-value", "'proto' is none that natd translates", "udp, tcp or icmp"};
@@ -130,6 +145,7 @@ std::optional<ControlError> read_members(const Json& object, Request& request) {
   switch (request.order) {
     case Order::show_mappings:
     case Order::show_sessions:
+    case Order::show_refused:
     case Order::flush:
     case Order::watch:
       return read_filter(object, request);
@@ -227,7 +243,9 @@ std::string format_request(const Request& request) {
     if (!forward.name.empty()) object["name"] = forward.name;
   }
   if (request.order == Order::port_forward_delete) object["which"] = request.which;
-  if (request.order == Order::trace) {
+  if (request.order == Order::trace && request.question.number) {
+    object["number"] = *request.question.number;
+  } else if (request.order == Order::trace) {
     object["proto"] = to_string(request.question.protocol);
     object["source"] = request.question.source.to_string();
     object["destination"] = request.question.destination.to_string();

@@ -26,6 +26,7 @@ enum class Order : std::uint8_t {
   show_sessions,
   show_stats,
   show_config,
+  show_refused,
   set,
   port_forward_add,
   port_forward_delete,
@@ -37,20 +38,21 @@ enum class Order : std::uint8_t {
 // "show-mappings".
 const char* to_string(Order order);
 
-// What `trace` asks: a packet that need not exist. Without a direction natd takes the packet as inbound when
-// the destination is one of its external addresses.
+// What `trace` asks: a packet that need not exist, or one of `show-refused` by its number. Without a
+// direction natd takes the packet as inbound when the destination is one of its external addresses.
 struct Question {
   Protocol protocol = Protocol::udp;
   Endpoint source;
   Endpoint destination;
   std::optional<Realm> in;
+  std::optional<std::uint64_t> number{};  // of a refused packet, instead of all that
   bool operator==(const Question&) const = default;
 };
 
 struct Request {
   std::uint64_t id = 0;  // chosen by the client, repeated in the answer; at most 2^53
   Order order = Order::show_stats;
-  Filter filter;                         // of show-mappings, show-sessions, flush and watch
+  Filter filter;                         // of show-mappings, show-sessions, show-refused, flush and watch
   std::vector<std::string> assignments;  // of set: "udp.timeout=5min"
   PortForward forward;                   // of port-forward-add
   std::string which;                     // of port-forward-delete: a name, a mapping's id, or "tcp 8443"

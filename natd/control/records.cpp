@@ -22,10 +22,8 @@ void put_origin(Json& record, const MappingView& mapping) {
 }
 
 std::string protocol_name(std::uint8_t number) {
-  for (const Protocol protocol : kProtocols) {
-    if (static_cast<std::uint8_t>(protocol) == number) return to_string(protocol);
-  }
-  return "ip-" + std::to_string(number);
+  const auto protocol = protocol_of(number);
+  return protocol ? to_string(*protocol) : "ip-" + std::to_string(number);
 }
 
 }  // namespace
@@ -122,12 +120,37 @@ Json explanation_record(const Explanation& explanation, Realm in) {
   record["sentence"] = sentence(explanation.reason);
   if (action == Action::forward) {
     record["out"] = to_string(explanation.out);
-    // An endpoint that is still to be chosen has no text.
-    const auto endpoint = [](Endpoint e) { return e.port == 0 ? Json(nullptr) : Json(e.to_string()); };
+    // A port that is still to be chosen has no text, where there are ports at all.
+    const auto endpoint = [&](Endpoint e) {
+      if (explanation.portless) return Json(e.address.to_string());
+      return e.port == 0 ? Json(nullptr) : Json(e.to_string());
+    };
     record["source"] = endpoint(explanation.source);
     record["destination"] = endpoint(explanation.destination);
   }
   if (!explanation.remedy.empty()) record["remedy"] = explanation.remedy;
+  if (!explanation.setting.empty()) record["setting"] = explanation.setting;
+  return record;
+}
+
+Json kind_record(const Chronicle::Kind& kind, TimePoint now) {
+  const Refusal& refusal = kind.refusal;
+  const auto age = [now](TimePoint time) { return static_cast<double>((now - time).count()) / 1000.0; };
+  return {{"number", kind.number},
+          {"age", age(kind.last)},
+          {"first", age(kind.first)},
+          {"reason", to_string(refusal.reason)},
+          {"in", to_string(refusal.in)},
+          {"proto", protocol_name(refusal.ip_protocol)},
+          {"source", endpoint_text(refusal.source)},
+          {"destination", endpoint_text(refusal.destination)},
+          {"packets", kind.packets},
+          {"bytes", kind.bytes}};
+}
+
+Json refused_record(const Chronicle::Kind& kind, TimePoint now) {
+  Json record = kind_record(kind, now);
+  record.update(explanation_record(kind.explanation, kind.refusal.in));
   return record;
 }
 

@@ -18,6 +18,9 @@ Json reason_records(const Counters& counters);
 Json counter_record(const Counters& counters);
 Json gauge_record(const Gauges& gauges, const Limits& limits);
 Json explanation_record(const Explanation& explanation, Realm in);
+// A refused packet of the chronicle, without and with the account of it.
+Json kind_record(const Chronicle::Kind& kind, TimePoint now);
+Json refused_record(const Chronicle::Kind& kind, TimePoint now);
 
 // Turns the engine's time into the wall clock's, as both stand at one moment.
 struct WallClock {

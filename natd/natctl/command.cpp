@@ -46,12 +46,14 @@ constexpr Command kCommands[] = {
      kFilterHelp, flush},
     {"watch", kFilter, "Tells of mappings made and removed, and of refused packets, as it happens.",
      kFilterHelp, watch},
-    {"trace", "udp|tcp|icmp SOURCE:PORT DESTINATION:PORT [--in|--out]",
-     "What would happen to a packet, step by step, without sending one.",
-     "The packet comes from outside (--in) when its destination is an external address of natd, else from\n"
-     "inside (--out). For icmp, PORT is the echo identifier and may be left out. Exits with 1 when the "
-     "packet\n"
-     "would be dropped.\n",
+    {"trace", "[NUMBER | udp|tcp|icmp SOURCE:PORT DESTINATION:PORT [--in|--out] | --refused [FILTER...]]",
+     "Why packets were refused, or would be, step by step, and what would let them pass.",
+     "Alone, and with --refused, it lists what natd refused in the last minute; NUMBER is one of that list,\n"
+     "explained as it was then and as it would be now. A packet given by its endpoints need not exist: it\n"
+     "comes from outside (--in) when its destination is an external address of natd, else from inside\n"
+     "(--out). For icmp, PORT is the echo identifier and may be left out. Exits with 1 when the packet "
+     "would\n"
+     "be dropped now.\n",
      trace},
 };
 

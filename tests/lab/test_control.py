@@ -1,6 +1,7 @@
 """natctl against a live natd: what it shows is true, what it orders happens, and nobody can abuse the socket."""
 
 import contextlib
+import json
 import socket
 
 import pytest
@@ -72,6 +73,35 @@ def test_trace_explains_and_changes_nothing(lab, natd, servers):
         natd.ctl("trace", "udp", "10.0.0.3:1234", traffic.show(servers[0].endpoint), "--out")
         assert [mapping for mapping in natd.mappings() if "10.0.0.3:1234" in str(mapping)] == []
         assert len(natd.mappings()) == len(before)
+
+
+def test_a_refused_packet_is_listed_explained_and_let_in(lab, natd, servers):
+    """The list names it, its number explains it, and the setting that the explanation names lets it in."""
+    with traffic.udp_socket(lab.in1, 4865) as sock, traffic.udp_socket(lab.out2, 4866) as stranger:
+        seen_as, _ = traffic.ask(sock, servers[0].endpoint)
+        source = f"{lab.out2.address}:4866"
+
+        def listed():
+            stranger.sendto(b"refused", seen_as)
+            refused = natd.ctl("trace", "--refused", "reason", "filtered-by-address")["refused"]
+            return [kind for kind in refused if kind["source"] == source]
+
+        kind = wait_until(listed, "the packet to be listed")[0]
+        assert kind["destination"] == traffic.show(seen_as)
+        told = json.loads(natd.host.run(str(gateway.binary("natctl")), "--control", str(natd.control), "--json",
+                                        "trace", str(kind["number"]), check=False))
+        assert told["refused"]["reason"] == "filtered-by-address"
+        assert told["setting"] == "udp.filtering=endpoint-independent"
+        before = natd.ctl("show", "config", "udp.filtering")["config"][0]["value"]
+        natd.ctl("set", told["setting"])
+        try:
+            stranger.sendto(b"let in", seen_as)
+            sock.settimeout(5)
+            assert sock.recvfrom(100)[0] == b"let in"
+            again = natd.ctl("trace", str(kind["number"]))
+            assert again["outcome"] == "forward" and again["refused"]["outcome"] == "drop"
+        finally:
+            natd.ctl("set", f"udp.filtering={before}")
 
 
 def test_watch_shows_mappings_as_they_are_made(lab, natd, servers):

@@ -38,6 +38,15 @@ TEST(ControlProtocol, ReadsATrace) {
   EXPECT_EQ(read.question.in, Realm::internal);
 }
 
+TEST(ControlProtocol, ANumberStandsForAWholePacket) {
+  EXPECT_EQ(request(R"({"id":0,"command":"trace","number":7})").question.number, 7U);
+  for (const char* line :
+       {R"({"id":1,"command":"trace","number":7,"proto":"udp"})", R"({"id":1,"command":"trace","number":-7})",
+        R"({"id":1,"command":"trace","number":"7"})"}) {
+    EXPECT_EQ(rejection(line).error.code, "malformed-request") << line;
+  }
+}
+
 TEST(ControlProtocol, ReadsAPortForward) {
   const Request read = request(
       R"({"id":1,"command":"port-forward-add","proto":"tcp","external":"8443","internal":"10.0.0.1:443","name":"web"})");
@@ -95,7 +104,7 @@ TEST(ControlProtocol, DeepNestingIsRefusedWithoutBeingFollowed) {
 }
 
 TEST(ControlProtocol, WhatNatctlWritesIsWhatNatdReads) {
-  std::vector<Request> requests(6);
+  std::vector<Request> requests(8);
   requests[0].order = Order::watch;
   requests[0].filter.remote = Place::parse("192.0.2.0/24:80");
   requests[1].order = Order::set;
@@ -107,6 +116,10 @@ TEST(ControlProtocol, WhatNatctlWritesIsWhatNatdReads) {
   requests[4].order = Order::trace;
   requests[4].question = {Protocol::icmp, endpoint("10.0.0.1:1"), endpoint("192.0.2.1:1"), Realm::external};
   requests[5].order = Order::show_config;
+  requests[6].order = Order::trace;
+  requests[6].question.number = 12;
+  requests[7].order = Order::show_refused;
+  requests[7].filter.reason = Reason::no_mapping;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     requests[i].id = i;
     std::string line = format_request(requests[i]);

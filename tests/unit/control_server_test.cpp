@@ -287,6 +287,67 @@ TEST_F(ControlServerTest, APortForwardThatCannotBeMadeLeavesNoTrace) {
   EXPECT_TRUE(service.settings().policy.port_forwards.empty());
 }
 
+// A refused packet is listed, explained as it was then, and as it would be now.
+TEST_F(ControlServerTest, RefusedPacketsCanBeAskedAbout) {
+  make_mappings(1);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(translate(test::udp("192.0.2.32:5", "203.0.113.11:1024"), Realm::external),
+              Reason::filtered_by_address);
+  }
+  EXPECT_EQ(translate(test::icmp_error("192.0.2.1", "203.0.113.11", 3, 1, test::Octets(28)), Realm::external),
+            Reason::icmp_quote_malformed);
+  ASSERT_TRUE(ask(Order::show_refused));
+  ASSERT_EQ(items.size(), 2U);
+  EXPECT_EQ(items[0]["reason"], "icmp-quote-malformed") << "the latest first";
+  EXPECT_EQ(items[1]["packets"], 3);
+  const auto number = items[1]["number"].get<std::uint64_t>();
+  ASSERT_TRUE(ask(Order::show_refused, {"reason", "filtered-by-address"}));
+  EXPECT_EQ(items.size(), 1U);
+
+  Request request;
+  request.order = Order::trace;
+  request.question.number = number;
+  auto done = ask(request);
+  ASSERT_TRUE(done);
+  EXPECT_EQ((*done)["outcome"], "drop");
+  EXPECT_EQ((*done)["setting"], "udp.filtering=endpoint-independent");
+  EXPECT_EQ((*done)["counter"], 3);
+  EXPECT_EQ((*done)["refused"]["reason"], "filtered-by-address");
+
+  Request set;
+  set.order = Order::set;
+  set.assignments = {(*done)["setting"].get<std::string>()};
+  ASSERT_TRUE(ask(set));
+  done = ask(request);
+  ASSERT_TRUE(done);
+  EXPECT_EQ((*done)["outcome"], "forward") << "it would pass now";
+  EXPECT_EQ((*done)["refused"]["outcome"], "drop") << "it did not then";
+  request.question = {Protocol::udp, endpoint("192.0.2.32:5"), endpoint("203.0.113.11:1024"), {}};
+  done = ask(request);
+  ASSERT_TRUE(done);
+  EXPECT_EQ((*done)["refused"]["number"], number) << "the endpoints find it too";
+
+  request.question.number = 4711;
+  done = ask(request);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, "not-found");
+}
+
+// Who asks why nothing comes in any more learns that there was a mapping, and what became of it.
+TEST_F(ControlServerTest, TraceRemembersTheMappingThatWas) {
+  make_mappings(1);
+  ASSERT_TRUE(ask(Order::flush));
+  Request request;
+  request.order = Order::trace;
+  request.question = {Protocol::udp, endpoint("192.0.2.31:53"), endpoint("203.0.113.11:1024"), {}};
+  const auto done = ask(request);
+  ASSERT_TRUE(done);
+  EXPECT_EQ((*done)["reason"], "no-mapping");
+  const std::string steps = (*done)["steps"].dump();
+  EXPECT_NE(steps.find("1: 10.0.0.1:1024 = 203.0.113.11:1024 until 0 s ago: flushed"), std::string::npos)
+      << steps;
+}
+
 TEST_F(ControlServerTest, TraceTakesThePacketAsInboundWhenItIsForUs) {
   Request request;
   request.order = Order::trace;

@@ -264,6 +264,52 @@ TEST_F(NatctlScreens, TraceSaysHowThePacketLeaves) {
   EXPECT_EQ(asked.question.in, Realm::internal);
 }
 
+TEST_F(NatctlScreens, TraceListsRefusedPackets) {
+  items = {{{"number", 12},
+            {"age", 3.2},
+            {"packets", 41},
+            {"in", "external"},
+            {"reason", "no-mapping"},
+            {"proto", "udp"},
+            {"source", "198.51.100.7:9999"},
+            {"destination", "203.0.113.5:51820"}}};
+  done["total"] = 1;
+  done["unlisted"] = 0;
+  const Screen screen = run({"trace"});
+  EXPECT_EQ(screen.code, 0);
+  EXPECT_EQ(screen.out,
+            "NUMBER    LAST  PACKETS  FROM     REASON      PROTO  SOURCE             DESTINATION\n"
+            "    12  3s ago       41  outside  no-mapping  udp    198.51.100.7:9999  203.0.113.5:51820\n");
+  EXPECT_EQ(asked.order, Order::show_refused);
+  run({"trace", "--refused", "reason", "no-mapping"});
+  EXPECT_EQ(asked.filter.reason, Reason::no_mapping);
+}
+
+TEST_F(NatctlScreens, TraceOfANumberTellsThenAndNow) {
+  done["outcome"] = "forward";
+  done["out"] = "internal";
+  done["source"] = "198.51.100.7:9999";
+  done["destination"] = "192.168.1.41:51820";
+  done["refused"] = {{"packets", 1},
+                     {"age", 64.0},
+                     {"proto", "udp"},
+                     {"source", "198.51.100.7:9999"},
+                     {"destination", "203.0.113.5:51820"},
+                     {"steps", {{{"step", "verdict"}, {"outcome", "drop"}, {"detail", "no-mapping"}}}},
+                     {"outcome", "drop"},
+                     {"remedy", "none: for the sake of the example"}};
+  const Screen screen = run({"trace", "12"});
+  EXPECT_EQ(screen.code, 0);
+  EXPECT_EQ(screen.out,
+            "refused 1 time, the last 1m04s ago: udp 198.51.100.7:9999 > 203.0.113.5:51820\n"
+            "verdict  drop  no-mapping\n"
+            "nothing would let it pass: for the sake of the example\n"
+            "\n"
+            "now:\n"
+            "leaves on the internal side: 198.51.100.7:9999 -> 192.168.1.41:51820\n");
+  EXPECT_EQ(asked.question.number, 12U);
+}
+
 TEST_F(NatctlScreens, WatchPrintsOneEventOnEachLine) {
   setenv("TZ", "UTC", 1);
   const Json base{{"time", 1000000000.113},

@@ -25,6 +25,13 @@ std::optional<Protocol> parse_protocol(std::string_view text) {
 
 const char* to_string(Realm realm) { return realm == Realm::internal ? "internal" : "external"; }
 
+std::optional<Protocol> protocol_of(std::uint8_t number) {
+  for (const Protocol protocol : kProtocols) {
+    if (static_cast<std::uint8_t>(protocol) == number) return protocol;
+  }
+  return std::nullopt;
+}
+
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;

@@ -17,6 +17,8 @@ enum class Protocol : std::uint8_t { icmp = 1, tcp = 6, udp = 17 };
 // "icmp", "tcp", "udp".
 const char* to_string(Protocol protocol);
 std::optional<Protocol> parse_protocol(std::string_view text);
+// By the number in the IP header; nothing for those that natd does not translate.
+std::optional<Protocol> protocol_of(std::uint8_t number);
 
 // The three protocols natd translates, for tables that hold one thing for each.
 inline constexpr Protocol kProtocols[] = {Protocol::udp, Protocol::tcp, Protocol::icmp};

@@ -1,7 +1,10 @@
 // natctl trace.
+#include <charconv>
+
 #include "config/diagnostic.h"
 #include "natd/natctl/command.h"
 #include "natd/natctl/fields.h"
+#include "natd/natctl/format.h"
 
 namespace nat {
 namespace {
@@ -24,32 +27,118 @@ std::string endpoint_text(const Json& answer, const char* name) {
   return found == answer.end() || !found->is_string() ? "a new external endpoint" : found->get<std::string>();
 }
 
-void print_answer(const Context& context, const Json& answer) {
+void print_steps(const Context& context, const Json& account, const std::string& remedy_means) {
   Table table({{"STEP"}, {"OUTCOME"}, {"DETAIL"}});
-  for (const Json& step : part(answer, "steps")) {
+  for (const Json& step : part(account, "steps")) {
     const std::string outcome = text(step, "outcome");
     table.add({text(step, "step"), Cell(outcome, tone_of(outcome)), text(step, "detail")});
   }
   context.out << table.render(false, context.style.colours);
-  if (text(answer, "outcome") == "forward") {
-    context.out << "leaves on the " << text(answer, "out") << " side: " << endpoint_text(answer, "source")
-                << " -> " << endpoint_text(answer, "destination") << "\n";
+  if (text(account, "outcome") == "forward") {
+    context.out << "leaves on the " << text(account, "out") << " side: " << endpoint_text(account, "source")
+                << " -> " << endpoint_text(account, "destination") << "\n";
   }
-  if (const std::string remedy = text(answer, "remedy"); !remedy.empty()) {
-    context.out << "would pass with: " << remedy << "\n";
+  constexpr std::string_view kNone = "none: ";
+  const std::string remedy = text(account, "remedy");
+  if (remedy.starts_with(kNone)) {
+    context.out << "nothing would let it pass: " << remedy.substr(kNone.size()) << "\n";
+  } else if (!remedy.empty()) {
+    context.out << remedy_means << ": " << remedy << "\n";
   }
+}
+
+std::string ago(const Json& refused, const char* name) {
+  return format_age(static_cast<std::uint64_t>(decimal(refused, name))) + " ago";
+}
+
+void print_answer(const Context& context, const Json& answer) {
+  const Json& refused = part(answer, "refused");
+  if (!refused.empty()) {
+    context.out << "refused " << counted(number(refused, "packets"), "time") << ", the last "
+                << ago(refused, "age") << ": " << text(refused, "proto") << " " << text(refused, "source")
+                << " > " << text(refused, "destination") << "\n";
+    print_steps(context, refused, "would have passed with");
+    context.out << "\n"
+                << (answer.contains("outcome") ? "now:" : "too large to be asked about again") << "\n";
+  }
+  print_steps(context, answer, "would pass with");
+  if (text(answer, "outcome") == "drop" && answer.contains("counter")) {
+    context.out << "counted so far as " << text(answer, "reason") << ": "
+                << counted(number(answer, "counter"), "packet") << "\n";
+  }
+}
+
+int answer(const Context& context, const Request& request) {
+  const auto told = context.ask(request);
+  if (!told) return context.fail(told.error());
+  if (context.style.json) {
+    context.print_json(*told);
+  } else {
+    print_answer(context, *told);
+  }
+  return text(*told, "outcome") == "drop" ? kRefused : kDone;
+}
+
+int list_refused(const Context& context, const Command& self, const std::vector<std::string>& words) {
+  const auto filter = Filter::parse(words);
+  if (!filter) return context.misuse(filter.error(), usage_of(self));
+  Request request;
+  request.order = Order::show_refused;
+  request.filter = *filter;
+  Json items;
+  const auto end = context.ask(request, items);
+  if (!end) return context.fail(end.error());
+  if (context.style.json) {
+    context.print_json(
+        {{"refused", items}, {"total", number(*end, "total")}, {"unlisted", number(*end, "unlisted")}});
+    return kDone;
+  }
+  Table table({{"NUMBER", Align::right},
+               {"LAST", Align::right},
+               {"PACKETS", Align::right},
+               {"FROM"},
+               {"REASON"},
+               {"PROTO"},
+               {"SOURCE"},
+               {"DESTINATION"}});
+  for (const Json& item : items) {
+    table.add({digits(item, "number"), ago(item, "age"), digits(item, "packets"),
+               text(item, "in") == "internal" ? "inside" : "outside", text(item, "reason"),
+               text(item, "proto"), text(item, "source"), text(item, "destination")});
+  }
+  if (!table.empty()) context.print(table);
+  context.chat(table.empty() ? "no packet was refused in the last minute"
+                             : "natctl trace NUMBER tells why, and what would let it pass");
+  if (const std::uint64_t unlisted = number(*end, "unlisted"); unlisted > 0) {
+    context.chat("too many at once: " + counted(unlisted, "refused packet") + " not listed");
+  }
+  return kDone;
+}
+
+std::optional<std::uint64_t> parse_number(const std::string& word) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;
+  return number;
 }
 
 }  // namespace
 
 int trace(const Context& context, const Command& self, const std::vector<std::string>& words) {
   std::vector<std::string> rest = words;
+  if (take_flag(rest, "--refused") || rest.empty()) return list_refused(context, self, rest);
   const bool in = take_flag(rest, "--in");
   const bool out = take_flag(rest, "--out");
   if (in && out) return misused(context, self, "a packet goes --in or --out, not both");
-  if (rest.size() != 3) return misused(context, self, "trace takes a protocol and two endpoints");
   Request request;
   request.order = Order::trace;
+  if (rest.size() == 1 && !in && !out) {
+    request.question.number = parse_number(rest[0]);
+    if (request.question.number) return answer(context, request);
+  }
+  if (rest.size() != 3) {
+    return misused(context, self, "trace takes a protocol and two endpoints, or a number of its list");
+  }
   const auto protocol = parse_protocol(rest[0]);
   if (!protocol) return misused(context, self, in_quotes(rest[0]) + " is no protocol that natd translates");
   request.question.protocol = *protocol;
@@ -63,14 +152,7 @@ int trace(const Context& context, const Command& self, const std::vector<std::st
   }
   if (in) request.question.in = Realm::external;
   if (out) request.question.in = Realm::internal;
-  const auto answer = context.ask(request);
-  if (!answer) return context.fail(answer.error());
-  if (context.style.json) {
-    context.print_json(*answer);
-  } else {
-    print_answer(context, *answer);
-  }
-  return text(*answer, "outcome") == "drop" ? kRefused : kDone;
+  return answer(context, request);
 }
 
 }  // namespace nat
