@@ -12,7 +12,7 @@
 namespace {
 
 struct Options {
-  std::uint64_t operations = 12000;  // for each seed and profile
+  std::uint64_t operations = 56000;  // for each seed and profile
   std::uint64_t seeds = 6;
   std::uint64_t first_seed = 1;
 };

@@ -52,6 +52,7 @@ class Rig {
   void change_policy();
   void flush();
   void compare_tables();
+  void check_counters();
 
   Policy first_policy();
   Policy other_policy();
@@ -66,6 +67,7 @@ class Rig {
   void send_in_fragments(const Words& words, const Octets& packet);
   std::optional<Endpoint> newly_mapped(std::size_t known) const;
   void check_explanation(const Words& words, const Explanation& explanation, Reason reason, bool mapped);
+  Duration to_an_edge();
   void sweep();
   void fail(const std::string& what);
 

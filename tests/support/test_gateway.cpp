@@ -16,6 +16,7 @@ TestGateway::TestGateway(Policy policy, std::uint64_t seed)
 
 Outcome TestGateway::translate(Octets packet, Realm in, ChecksumState checksum, bool from_gateway,
                                std::uint64_t token) {
+  ++sent;
   const Verdict verdict = engine.translate(
       {.octets = packet, .checksum = checksum, .from_gateway = from_gateway, .token = token}, in, now_);
   Outcome outcome;

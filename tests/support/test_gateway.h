@@ -108,6 +108,7 @@ class TestGateway {
   std::vector<Octets> replies();
   std::uint64_t count(Reason reason) const { return engine.counters().total(reason).packets; }
   TimePoint now() const { return now_; }
+  std::uint64_t sent = 0;  // packets that were given to the engine
 
  private:
   SeededRandom random_;
