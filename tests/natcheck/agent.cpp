@@ -150,7 +150,9 @@ json Agent::ask_one(std::istringstream& words) {
     ++question_;
     if (protocol == "udp") return {{"ok", true}, {"seen", text_of(seen_over_udp(stage, endpoint))}};
     if (protocol != "tcp") break;
-    Question question{&seat_->tcp.dial(endpoint), ping(Protocol::tcp, stage)};
+    Stream*& stream = seat_->asked[server];
+    if (stream == nullptr) stream = &seat_->tcp.dial(endpoint);
+    Question question{stream, ping(Protocol::tcp, stage)};
     ask({&seat_->udp, &seat_->tcp}, {&question}, settings.timeout);
     return {{"ok", true}, {"seen", text_of(question.observed())}};
   }

@@ -5,6 +5,7 @@
 //   join PORT                     take the local port, UDP and TCP            -> local
 //   observe udp|tcp               ask the servers                             -> s1, s2, s2_second_port
 //   ask udp|tcp SERVER            ask one of them, named as above              -> seen
+//                                   over TCP by one connection as long as that is open
 //   hairpin udp|tcp ADDR:PORT RUN send to another client, whose run RUN is
 //   heard MILLISECONDS            wait for messages of other clients          -> heard, strays
 //   leave                         give the port up
@@ -12,6 +13,7 @@
 // The first line of output, unasked, holds `run` and `local`. It ends with its input.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <sstream>
 
@@ -40,6 +42,7 @@ class Agent {
     Greeter greeter;
     Stream* first = nullptr;  // connections to the servers, open as long as the seat is taken
     Stream* second = nullptr;
+    std::map<std::string, Stream*> asked;  // connections of `ask`, by server
   };
 
   nlohmann::json obey(const std::string& line);

@@ -41,6 +41,10 @@ EACH_ITS_OWN = [rule for host, address in zip(topology.INSIDE.values(), topology
     f"iptables -t nat -A POSTROUTING -s {host} -j SNAT --to-source {address}",
     f"iptables -t nat -A PREROUTING -d {address} -j DNAT --to-destination {host}")]
 EACH_ITS_OWN_LAZY = [rule.replace("POSTROUTING", "POSTROUTING -o wan0") for rule in EACH_ITS_OWN]
+OF_DIFFERENT_CLASSES = [
+    f"iptables -t nat -A POSTROUTING -o wan0 -s {host} -p {protocol} -j SNAT --to-source {address}"
+    + (" --random-fully" if host == topology.INSIDE["in2"] else "")
+    for host, address in zip(topology.INSIDE.values(), topology.POOL) for protocol in ("udp", "tcp")]
 # Another external address for each server.
 BY_ADDRESS = [f"iptables -t nat -A POSTROUTING -o wan0 -d {server} -j SNAT --to-source {address}"
               for server, address in zip(topology.OUTSIDE.values(), topology.POOL)]
@@ -103,12 +107,16 @@ class KernelGateway(unittest.TestCase):
                 "punching": part["hole_punching"], "third": part.get("connection_to_s3")}
         self.assertEqual({key: seen[key] for key in expected}, expected, json.dumps(part, indent=1))
 
+    def names(self, found):
+        return {one["name"] for one in found["misbehaviors"]}
+
     def test_no_translation(self):
         """The servers know the way back: nothing is translated, filtered or refused."""
         self.lab.core.batch(f"route add 10.0.0.0/24 via {topology.EXTERNAL}")
         self.addCleanup(self.lab.core.batch, "route del 10.0.0.0/24")
         found = self.check([])
         self.assertEqual(found["exit"], 0)
+        self.assertEqual(self.names(found), set())
         for protocol in ("udp", "tcp"):
             self.assertIs(found[protocol]["translated"], False)
             self.expect(found, protocol, mapping=EIM, filtering=EIF, from_s3="passed", payload=True, punching=True)
@@ -147,6 +155,7 @@ class KernelGateway(unittest.TestCase):
     def test_open_to_everybody(self):
         found = self.check(ONE_TO_ONE + HAIRPIN)
         self.assertEqual(found["exit"], 0)
+        self.assertEqual(self.names(found), set())
         for protocol in ("udp", "tcp"):
             self.expect(found, protocol, mapping=EIM, filtering=EIF, from_s3="passed", from_second_port="passed",
                         one_way=True, two_way=True, external_source=True, punching=True)
@@ -167,12 +176,14 @@ class KernelGateway(unittest.TestCase):
     def test_refusal_by_reset(self):
         found = self.check(ONE_TO_ONE + STATEFUL + RESET_REST)
         self.assertEqual(found["exit"], 2)
+        self.assertEqual(self.names(found), {"syn-reset", "no-hairpin"})
         self.expect(found, "udp", filtering=APDF, from_s3="silent", punching=True)
         self.expect(found, "tcp", filtering=APDF, from_s3="refused", punching=False, third="accepted-after-refusal")
 
     def test_refusal_by_icmp(self):
         found = self.check(ONE_TO_ONE + STATEFUL + ICMP_REST)
         self.assertEqual(found["exit"], 2)
+        self.assertEqual(self.names(found), {"syn-icmp", "no-hairpin"})
         self.expect(found, "udp", filtering=APDF, from_s3="icmp", punching=True)
         self.expect(found, "tcp", filtering=APDF, from_s3="icmp", punching=False, third="accepted-after-icmp")
         self.assertEqual(found["tcp"]["unsolicited"]["s3"]["icmp"], {"type": 3, "code": 13})
@@ -180,6 +191,7 @@ class KernelGateway(unittest.TestCase):
     def test_rewritten_payload(self):
         found = self.check(MASQUERADE + REWRITER, "--udp")
         self.expect(found, "udp", mapping=EIM, payload=False)
+        self.assertEqual(self.names(found), {"payload-rewriting", "no-hairpin"})
 
     def test_blocked_udp(self):
         found = self.check(MASQUERADE + SILENT + ["iptables -A FORWARD -p udp -j DROP"], "--timeout", "1")
@@ -216,6 +228,17 @@ class KernelGateway(unittest.TestCase):
         self.assertEqual(found["exit"], 8, json.dumps(found, indent=1))
         self.assertIs(found["udp"]["external_sources"], False)
         self.assertTrue(found["udp"]["hairpins_work"])
+        self.assertEqual(self.names(found), {"hairpin-internal-source"})
+
+    def test_a_port_of_several_hosts(self):
+        """Masquerade keeps the port of every host, as long as they talk to different servers."""
+        found = self.check_several(MASQUERADE + SILENT)
+        self.assertEqual(self.names(found), {"port-overloading", "no-hairpin"}, json.dumps(found, indent=1))
+
+    def test_hosts_of_different_classes(self):
+        """One host has a port for each session, the others have one for all; no two have the same address."""
+        found = self.check_several(OF_DIFFERENT_CLASSES)
+        self.assertEqual(self.names(found), {"class-change", "no-hairpin"}, json.dumps(found, indent=1))
 
 
 def main():

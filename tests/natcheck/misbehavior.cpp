@@ -74,9 +74,11 @@ void add_syn_answer(Collector& found, const Unsolicited& unsolicited) {
 
 void append(Sightings& all, const Sightings& more) { all.insert(all.end(), more.begin(), more.end()); }
 
+// Hosts that no server has seen cannot be met.
 bool none_meet(const MultiFindings& findings) {
-  return !findings.pairs.empty() && std::none_of(findings.pairs.begin(), findings.pairs.end(),
-                                                 [](const auto& entry) { return entry.second.two_way; });
+  if (findings.pairs.empty() || findings.rounds.empty() || !findings.rounds.front().complete) return false;
+  return std::none_of(findings.pairs.begin(), findings.pairs.end(),
+                      [](const auto& entry) { return entry.second.two_way; });
 }
 
 // `internal`: some protocol showed internal sources. A TCP handshake cannot come about then, which is no

@@ -192,6 +192,15 @@ TEST(Misbehavior, IsAChangeOfClass) {
   EXPECT_EQ(several(several_hosts, good_for_several()), Names{"class-change"});
 }
 
+// Observations of hosts that do not keep their endpoints are not of one time.
+TEST(Misbehavior, IsNothingThatLostMappingsShowToSeveralHosts) {
+  MultiFindings findings = good_for_several();
+  findings.rounds[1].unchanged = false;
+  findings.rounds[1].mappings[1] = Behavior::address_and_port_dependent;
+  findings.rounds[0].distinct = false;
+  EXPECT_EQ(several(findings, good_for_several()), Names{});
+}
+
 TEST(Misbehavior, IsASequenceOfPorts) {
   stun::Findings findings = good_by_stun();
   findings.allocations = {{40000, 1}, {50001, 2}, {33002, 3}, {60003, 4}};
@@ -228,9 +237,18 @@ TEST(Misbehavior, IsThatNoHostsMeet) {
   MultiFindings some = good_for_several();
   some.pairs[{0, 1}] = {};
   EXPECT_EQ(several(some, good_for_several()), Names{}) << "others do meet";
+  MultiFindings unseen = without_hairpins();
+  unseen.rounds[0].complete = false;
+  EXPECT_EQ(several(unseen, good_for_several()), Names{}) << "nobody knew where to";
 }
 
 // The SYN arrives, but its answer goes to an endpoint that has sent none.
+TEST(Misbehavior, IsNoInternalSourceWhereTheExternalIsUnknown) {
+  MultiFindings findings = good_for_several();
+  findings.rounds[0].endpoints[0].reset();
+  EXPECT_EQ(several(findings, good_for_several()), Names{});
+}
+
 TEST(Misbehavior, IsTheInternalSourceWhereTcpFailsOverIt) {
   MultiFindings udp = good_for_several();
   udp.pairs[{0, 1}].source = kLocal;

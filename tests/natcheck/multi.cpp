@@ -40,6 +40,8 @@ class Coordinator {
   void part();
   void observe(const std::string& name, const Numbers& hosts, bool compare = true);
   Round observed(const Numbers& hosts, Protocol protocol);
+  void confirm(Round& round, const Numbers& hosts, const std::string& question,
+               const std::vector<json>& answers);
 
   void hairpin_udp(MultiFindings& findings);
   void hairpin_tcp(MultiFindings& findings);
@@ -156,10 +158,14 @@ void Coordinator::part() {
     return;  // taken on one of the hosts
   }
   for (MultiFindings& findings : report_.protocols) {
-    for (const std::size_t host : all_) {
-      const auto answer = call({host}, std::string("ask ") + to_string(findings.protocol) + " " +
-                                           servers[host % std::size(servers)]);
-      if (const auto seen = endpoint_in(answer.front(), "seen")) findings.apart[host] = *seen;
+    // Twice: what the first has had until its mapping got lost may be the second's now.
+    for (int i = 0; i < 2; ++i) {
+      findings.apart.clear();
+      for (const std::size_t host : all_) {
+        const auto answer = call({host}, std::string("ask ") + to_string(findings.protocol) + " " +
+                                             servers[host % std::size(servers)]);
+        if (const auto seen = endpoint_in(answer.front(), "seen")) findings.apart[host] = *seen;
+      }
     }
   }
 }
@@ -181,7 +187,8 @@ void Coordinator::observe(const std::string& name, const Numbers& hosts, bool co
 
 Round Coordinator::observed(const Numbers& hosts, Protocol protocol) {
   Round round;
-  const auto answers = call(hosts, std::string("observe ") + to_string(protocol));
+  const std::string question = std::string("observe ") + to_string(protocol);
+  const auto answers = call(hosts, question);
   std::set<Endpoint> seen;
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     const auto first = endpoint_in(answers[i], "s1"), second = endpoint_in(answers[i], "s2"),
@@ -192,7 +199,21 @@ Round Coordinator::observed(const Numbers& hosts, Protocol protocol) {
     round.consistent = round.consistent && first == second && second == second_port;
     if (first && !seen.insert(*first).second) round.distinct = false;
   }
+  confirm(round, hosts, question, answers);
   return round;
+}
+
+// A host whose endpoints differ is asked again: where a mapping was lost in between, they will be others now,
+// and nothing is known of its behaviour.
+void Coordinator::confirm(Round& round, const Numbers& hosts, const std::string& question,
+                          const std::vector<json>& answers) {
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    const auto found = round.mappings.find(hosts[i]);
+    if (found == round.mappings.end() || found->second == Behavior::endpoint_independent) continue;
+    const json again = call({hosts[i]}, question).front();
+    if (again.at("s1") != answers[i].at("s1") || again.at("s2") != answers[i].at("s2"))
+      round.mappings.erase(found);
+  }
 }
 
 // Upward, from lower to higher number, before any receiver has sent anything: one-way. Then downward, and
@@ -287,16 +308,28 @@ bool hairpins(const MultiFindings& findings) {
                      [](const auto& entry) { return entry.second.two_way; });
 }
 
+namespace {
+
+// Whether every host kept its endpoint. Where one did not, mappings get lost, and no two observations are of
+// one time.
+bool unmoved(const MultiFindings& findings) {
+  return std::all_of(findings.rounds.begin(), findings.rounds.end(),
+                     [](const Round& round) { return round.unchanged.value_or(true); });
+}
+
+}  // namespace
+
 bool overloaded(const MultiFindings& findings) {
   std::set<Endpoint> seen;
   for (const auto& [host, endpoint] : findings.apart) {
     if (!seen.insert(endpoint).second) return true;
   }
-  return std::any_of(findings.rounds.begin(), findings.rounds.end(),
-                     [](const Round& round) { return !round.distinct; });
+  return unmoved(findings) && std::any_of(findings.rounds.begin(), findings.rounds.end(),
+                                          [](const Round& round) { return !round.distinct; });
 }
 
 std::optional<bool> steady(const MultiFindings& findings) {
+  if (!unmoved(findings)) return std::nullopt;
   std::set<Behavior> seen;
   for (const Round& round : findings.rounds) {
     for (const auto& [host, mapping] : round.mappings) seen.insert(mapping);
@@ -310,9 +343,8 @@ std::optional<bool> external_sources(const MultiFindings& findings) {
   for (const auto& [direction, pair] : findings.pairs) {
     if (!pair.source || findings.rounds.empty()) continue;
     const auto sender = findings.rounds.front().endpoints.find(direction.first);
-    const bool same = sender != findings.rounds.front().endpoints.end() && sender->second &&
-                      sender->second->address == pair.source->address;
-    external = external.value_or(true) && same;
+    if (sender == findings.rounds.front().endpoints.end() || !sender->second) continue;
+    external = external.value_or(true) && sender->second->address == pair.source->address;
   }
   return external;
 }

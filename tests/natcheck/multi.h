@@ -19,11 +19,11 @@ namespace nat::check {
 struct Round {
   std::string name;
   std::map<std::size_t, std::optional<Endpoint>> endpoints;  // by host; nothing where a server did not answer
-  std::map<std::size_t, Behavior> mappings;                  // by host, where the servers' answers tell
-  bool complete = true;                                      // every server answered every host
-  bool consistent = true;                                    // each host had one endpoint towards all servers
-  bool distinct = true;                                      // no two hosts had the same
-  std::optional<bool> unchanged;  // as in the round before, for those who were in both
+  std::map<std::size_t, Behavior> mappings;  // by host, where the servers tell, twice if need be
+  bool complete = true;                      // every server answered every host
+  bool consistent = true;                    // each host had one endpoint towards all servers
+  bool distinct = true;                      // no two hosts had the same
+  std::optional<bool> unchanged;             // as in the round before, for those who were in both
 };
 
 struct Pair {
@@ -55,7 +55,8 @@ MultiReport run_multi(const MultiOptions& options);
 bool undisturbed(const MultiFindings& findings);
 bool hairpins(const MultiFindings& findings);
 
-// Whether two hosts had one external endpoint at the same time.
+// Whether two hosts had one external endpoint at the same time. This, as steady(), is not known, and not
+// said, where hosts do not keep their endpoints.
 bool overloaded(const MultiFindings& findings);
 // Whether every host had the same mapping behaviour every time; unknown if there was nothing to compare.
 std::optional<bool> steady(const MultiFindings& findings);

@@ -9,6 +9,7 @@ constexpr std::size_t kStreams = 64;
 constexpr milliseconds kTick{100};         // how often what is due is looked at while nothing stirs
 constexpr milliseconds kAgain{250};        // until a server that could not contact us is asked once more
 constexpr milliseconds kReportGrace{500};  // for the way of a report, after the wait that it reports on
+constexpr int kHairpinTries = 3;
 constexpr std::uint16_t kMappingPortTag = 0, kHairpinPortTag = 1;
 
 // Whether the server that should contact us has done so.
@@ -155,6 +156,19 @@ void TcpCheck::hairpin() {
   findings_.hairpin.external = own.observed();
   hairpin_one_way(*findings_.second_server);
   if (!*findings_.hairpin.two_way) hairpin_two_way(*findings_.second_server);
+  // Where a mapping got lost meanwhile, its endpoint was nobody's.
+  for (int i = 1; i < kHairpinTries && !findings_.hairpin.two_way.value_or(true); ++i) {
+    const Endpoint fresh{settings_.first().address, static_cast<std::uint16_t>(settings_.first().port + 1)};
+    Question here = question(mapping_port_, fresh, Stage::first_server);
+    Question there = question(hairpin_port_, fresh, Stage::first_server);
+    ask(ports_, {&here, &there}, settings_.timeout);
+    const auto target = here.observed(), external = there.observed();
+    for (const Question* one : {&here, &there}) one->stream->abort();
+    if (!target || !external) return;
+    if (target == findings_.second_server && external == findings_.hairpin.external) return;
+    findings_.hairpin.external = external;
+    hairpin_two_way(*target);
+  }
 }
 
 void TcpCheck::hairpin_one_way(const Endpoint& target) {

@@ -128,8 +128,33 @@ void UdpCheck::hairpin() {
       [&] { ping(hairpin_port_, settings_.first(), Stage::first_server); },
       [&] { return observed(hairpin_port_, Stage::first_server).has_value(); });
   findings_.hairpin.external = observed(hairpin_port_, Stage::first_server);
-  hairpin_one_way(*findings_.second_server);
-  hairpin_two_way(*findings_.second_server);
+  Endpoint target = *findings_.second_server;
+  hairpin_one_way(target);
+  hairpin_two_way(target);
+  // Where a mapping got lost meanwhile, its endpoint was nobody's.
+  for (unsigned i = 1; i < kQuickTries && !*findings_.hairpin.two_way; ++i) {
+    const auto now = ask_again(mapping_port_, settings_.second(), Stage::second_server);
+    const auto external = ask_again(hairpin_port_, settings_.first(), Stage::first_server);
+    if (!now || !external || (*now == target && external == findings_.hairpin.external)) return;
+    target = *now;
+    findings_.hairpin.external = external;
+    hairpin_two_way(target);
+  }
+}
+
+// The latest answer, as earlier ones may not hold any more.
+std::optional<Endpoint> UdpCheck::ask_again(UdpPort& port, const Endpoint& server, Stage stage) {
+  const auto earlier = port.heard().size();
+  exchange(
+      ports_, {4, kAgain, settings_.timeout}, [&] { ping(port, server, stage); },
+      [&] { return port.heard().size() > earlier; });
+  const auto& heard = port.heard();
+  for (std::size_t i = heard.size(); i-- > earlier;) {
+    const Message& message = heard[i].message;
+    if (message.run == settings_.run && message.kind == Kind::pong && message.stage == stage)
+      return message.observed;
+  }
+  return std::nullopt;
 }
 
 void UdpCheck::hairpin_one_way(const Endpoint& target) {

@@ -23,6 +23,7 @@ class UdpCheck {
   void observe();
   void filter();
   void hairpin();
+  std::optional<Endpoint> ask_again(UdpPort& port, const Endpoint& server, Stage stage);
   void hairpin_one_way(const Endpoint& target);
   void hairpin_two_way(const Endpoint& target);
   void payload();

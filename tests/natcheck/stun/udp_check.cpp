@@ -18,7 +18,7 @@ Findings UdpCheck::run() {
   const OwnPorts ports = fresh_ports(kPorts);
   observe(ports);
   if (!findings_.seen.front().primary) return findings_;
-  hairpin(*ports.front(), *findings_.seen.front().primary);
+  hairpin();
   allocate();
   fragments();
   if (findings_.other_address) {
@@ -113,32 +113,46 @@ void UdpCheck::filter() {
   ask_all(Change{true, false}, [](Let& let, bool heard) { let.other_address = heard; });
 }
 
-// H1, from a second port to the external endpoint of the first; H2, once the first has sent there too.
-void UdpCheck::hairpin(Port& port, const Endpoint& target) {
-  const auto second = inquirer_.fresh_port();
+// H1, from a second port to the external endpoint of the first; H2, once the first has sent there too. Where
+// a mapping got lost meanwhile, its endpoint was nobody's, and the same is tried with what they have now.
+void UdpCheck::hairpin() {
   Hairpin& found = findings_.hairpin;
-  found.local = second->local();
-  Question own(*second, settings_.server);
-  inquirer_.ask(own);
-  found.external = own.observed();
-  Question there(*second, target), back(port, found.external.value_or(second->local()));
-  const Ports ports{&port, second.get()};
+  const OwnPorts ports = fresh_ports(2);
+  found.local = ports[1]->local();
+  std::optional<Endpoint> target;
+  for (unsigned i = 0; i < kHairpinTries; ++i) {
+    Question first(*ports[0], settings_.server), second(*ports[1], settings_.server);
+    inquirer_.ask({&first, &second});
+    if (!first.answer || !second.answer) return;
+    if (target == first.observed() && found.external == second.observed()) return;
+    target = first.observed();
+    found.external = second.observed();
+    if (meet(*ports[0], *target, *ports[1])) return;
+  }
+}
+
+bool UdpCheck::meet(Port& port, const Endpoint& target, Port& second) {
+  Hairpin& found = findings_.hairpin;
+  Question there(second, target), back(port, *found.external);
+  const Ports ports{&port, &second};
   const auto arrival = [&](const Port& at, const Question& question) {
     return at.find(question.request.transaction, Class::success);
   };
   const Pace pace{kHairpinTries, settings_.wait / 2 / kHairpinTries, settings_.wait / 2};
-  found.one_way = exchange(
-      ports, pace, [&] { second->send(there.request, target); },
+  const bool one_way = exchange(
+      ports, pace, [&] { second.send(there.request, target); },
       [&] { return arrival(port, there) != nullptr; });
+  found.one_way = found.one_way.value_or(false) || one_way;
   if (const Heard* const heard = arrival(port, there)) found.source = heard->from;
   found.two_way = exchange(
       ports, pace,
       [&] {
         port.send(back.request, found.source.value_or(back.server));
-        second->send(there.request, target);
+        second.send(there.request, target);
       },
-      [&] { return arrival(port, there) != nullptr && arrival(*second, back) != nullptr; });
+      [&] { return arrival(port, there) != nullptr && arrival(second, back) != nullptr; });
   if (const Heard* const heard = arrival(port, there)) found.source = heard->from;
+  return *found.two_way;
 }
 
 // PD1.

@@ -22,7 +22,8 @@ class UdpCheck {
   OwnPorts fresh_ports(std::size_t count) const;
   void observe(const OwnPorts& ports);
   void filter();
-  void hairpin(Port& port, const Endpoint& target);
+  void hairpin();
+  bool meet(Port& port, const Endpoint& target, Port& second);
   void fragments();
   void allocate();
   void compare(const Question& question);
