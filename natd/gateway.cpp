@@ -40,6 +40,10 @@ void Gateway::forget(Observer& observer) {
   std::erase(audience_.observers, &observer);
 }
 
+void Gateway::Audience::block_changed(const BlockView& block, bool given, TimePoint now) {
+  for (Observer* const observer : observers) observer->block_changed(block, given, now);
+}
+
 void Gateway::Audience::mapping_created(const MappingView& mapping, TimePoint now) {
   for (Observer* const observer : observers) observer->mapping_created(mapping, now);
 }

@@ -51,6 +51,7 @@ class Gateway {
   class Audience : public Observer {
    public:
     explicit Audience(Random& random) : chronicle(random) {}
+    void block_changed(const BlockView& block, bool given, TimePoint now) override;
     void mapping_created(const MappingView& mapping, TimePoint now) override;
     void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
     void refused(const Refusal& refusal, TimePoint now) override;

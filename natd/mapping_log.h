@@ -5,6 +5,12 @@
 //   mapping made 2026-11-21T13:12:47.123Z udp 10.0.0.1:4321 -> 203.0.113.11:4321
 //   mapping ended 2026-11-21T13:17:48.002Z udp 10.0.0.1:4321 -> 203.0.113.11:4321 expired
 //
+// Where ports are divided into blocks (translation/port_blocks.h) the configuration tells whose a port is,
+// but for the extra blocks; those are always told, whether mappings are or not (RFC 7422 section 2):
+//
+//   block given 2026-11-21T13:12:47.123Z 203.0.113.11 57472-57535 to 10.0.0.1
+//   block back 2026-11-21T13:17:48.002Z 203.0.113.11 57472-57535 from 10.0.0.1
+//
 // The engine tells with its lock held, so that is only noted; the daemon's loop writes it soon after.
 #pragma once
 
@@ -31,6 +37,7 @@ class MappingLog : public Observer {
   void mapping_created(const MappingView& mapping, TimePoint now) override;
   void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
   void refused(const Refusal&, TimePoint) override {}
+  void block_changed(const BlockView& block, bool given, TimePoint now) override;
 
  private:
   struct Entry {
@@ -39,7 +46,9 @@ class MappingLog : public Observer {
     Endpoint internal, external;
     RemovalCause cause = RemovalCause::expired;
     TimePoint at;
+    PortRange block{};  // when it is about one; then the endpoints have no ports
   };
+  static std::string line(const Entry& entry, const std::string& time);
   void add(const Entry& entry);
 
   std::mutex mutex_;

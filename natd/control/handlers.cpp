@@ -171,6 +171,35 @@ std::unique_ptr<Reply> trace(Service& service, const Request& request) {
   return say(done_line(request.id, answer));
 }
 
+std::unique_ptr<Reply> whose(Service& service, const Request& request) {
+  std::optional<PortUse> use;
+  std::vector<BlockView> blocks;
+  {
+    const auto engine = service.gateway().engine();
+    if (request.whose.port != 0) use = engine->port_use(request.whose, Gateway::now());
+    if (request.whose.port == 0) blocks = engine->blocks_of(request.whose.address);
+  }
+  const std::string address = request.whose.address.to_string();
+  if (request.whose.port == 0) {
+    Json records = Json::array();
+    for (const BlockView& block : blocks) records.push_back(block_record(block));
+    return say(done_line(request.id, {{"host", address}, {"blocks", std::move(records)}}));
+  }
+  if (!use) {
+    return say(error_line(request.id, {"not-found", address + " is not one of natd's external addresses",
+                                       "natctl show stats names them"}));
+  }
+  Json answer{{"address", address}, {"port", request.whose.port}, {"block", nullptr}};
+  if (use->block) answer["block"] = block_record(*use->block);
+  answer["holders"] = Json::array();
+  for (const PortHolder& holder : use->holders) {
+    answer["holders"].push_back({{"proto", to_string(holder.protocol)},
+                                 {"internal", holder.internal.to_string()},
+                                 {"state", holder.resting ? "resting" : "in-use"}});
+  }
+  return say(done_line(request.id, std::move(answer)));
+}
+
 }  // namespace
 
 std::optional<ControlError> unfit(Order order, const Filter& filter) {
@@ -224,6 +253,8 @@ std::unique_ptr<Reply> handle(Service& service, const Request& request) {
       return delete_port_forward(service, request.id, request.which);
     case Order::port_forward_list:
       return list_port_forwards(service, request.id);
+    case Order::whose:
+      return whose(service, request);
     case Order::watch:
       break;
   }

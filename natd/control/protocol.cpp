@@ -20,8 +20,8 @@ struct Form {
   std::vector<std::string_view> members;
 };
 
-const std::array<Form, 12>& forms() {
-  static const std::array<Form, 12> all = {{
+const std::array<Form, 13>& forms() {
+  static const std::array<Form, 13> all = {{
       {Order::show_mappings, "show-mappings", {"filter"}},
       {Order::show_sessions, "show-sessions", {"filter"}},
       {Order::show_stats, "show-stats", {}},
@@ -34,6 +34,7 @@ const std::array<Form, 12>& forms() {
       {Order::flush, "flush", {"filter"}},
       {Order::watch, "watch", {"filter"}},
       {Order::trace, "trace", {"proto", "source", "destination", "in", "number"}},
+      {Order::whose, "whose", {"address", "port"}},
   }};
   return all;
 }
@@ -141,6 +142,20 @@ std::optional<ControlError> read_question(const Json& object, Request& request) 
   return std::nullopt;
 }
 
+std::optional<ControlError> read_whose(const Json& object, Request& request) {
+  const std::string* text = text_member(object, "address");
+  const auto address = text == nullptr ? std::nullopt : Address::parse(*text);
+  if (!address) return ControlError{"wrong-value", "'address' is not an address", "write it like 192.0.2.1"};
+  request.whose = {*address, 0};
+  const auto port = object.find("port");
+  if (port == object.end()) return std::nullopt;
+  if (!port->is_number_unsigned() || *port == 0 || *port > 65535) {
+    return ControlError{"wrong-value", "'port' is not a port", "a number from 1 to 65535"};
+  }
+  request.whose.port = port->get<std::uint16_t>();
+  return std::nullopt;
+}
+
 std::optional<ControlError> read_members(const Json& object, Request& request) {
   switch (request.order) {
     case Order::show_mappings:
@@ -157,6 +172,8 @@ std::optional<ControlError> read_members(const Json& object, Request& request) {
       return read_which(object, request);
     case Order::trace:
       return read_question(object, request);
+    case Order::whose:
+      return read_whose(object, request);
     case Order::show_stats:
     case Order::show_config:
     case Order::port_forward_list:
@@ -243,6 +260,10 @@ std::string format_request(const Request& request) {
     if (!forward.name.empty()) object["name"] = forward.name;
   }
   if (request.order == Order::port_forward_delete) object["which"] = request.which;
+  if (request.order == Order::whose) {
+    object["address"] = request.whose.address.to_string();
+    if (request.whose.port != 0) object["port"] = request.whose.port;
+  }
   if (request.order == Order::trace && request.question.number) {
     object["number"] = *request.question.number;
   } else if (request.order == Order::trace) {

@@ -33,7 +33,8 @@ enum class Order : std::uint8_t {
   port_forward_list,
   flush,
   watch,
-  trace
+  trace,
+  whose
 };
 // "show-mappings".
 const char* to_string(Order order);
@@ -57,6 +58,7 @@ struct Request {
   PortForward forward;                   // of port-forward-add
   std::string which;                     // of port-forward-delete: a name, a mapping's id, or "tcp 8443"
   Question question;                     // of trace
+  Endpoint whose;                        // of whose; port 0 for an internal host
   bool operator==(const Request&) const = default;
 };
 

@@ -57,6 +57,16 @@ Json session_record(const SessionView& session, TimePoint now) {
           {"expires", seconds_left(session.expires, now)}};
 }
 
+Json block_record(const BlockView& block) {
+  Json record{{"external", block.external.to_string()},
+              {"first", block.ports.first},
+              {"last", block.ports.last},
+              {"extra", block.extra},
+              {"host", nullptr}};
+  if (!block.host.unspecified()) record["host"] = block.host.to_string();
+  return record;
+}
+
 Json pool_record(const Gauges::Pool& pool) {
   return {{"address", pool.address.to_string()},
           {"proto", to_string(pool.protocol)},

@@ -12,6 +12,7 @@ namespace nat {
 // `filtering` is the behaviour in force for the mapping's protocol; what is configured lets anybody in.
 Json mapping_record(const MappingView& mapping, Behavior filtering, TimePoint now);
 Json session_record(const SessionView& session, TimePoint now);
+Json block_record(const BlockView& block);
 Json pool_record(const Gauges::Pool& pool);
 // By reason, in the order of reasons.def, those without a packet included.
 Json reason_records(const Counters& counters);

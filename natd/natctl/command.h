@@ -33,6 +33,7 @@ int port_forward_list(const Context&, const Command&, const std::vector<std::str
 int flush(const Context&, const Command&, const std::vector<std::string>& words);
 int watch(const Context&, const Command&, const std::vector<std::string>& words);
 int trace(const Context&, const Command&, const std::vector<std::string>& words);
+int whose(const Context&, const Command&, const std::vector<std::string>& words);
 
 // "mode [full-cone|...]": the command as it is typed.
 std::string usage_of(const Command& command);

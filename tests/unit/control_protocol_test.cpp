@@ -104,7 +104,7 @@ TEST(ControlProtocol, DeepNestingIsRefusedWithoutBeingFollowed) {
 }
 
 TEST(ControlProtocol, WhatNatctlWritesIsWhatNatdReads) {
-  std::vector<Request> requests(8);
+  std::vector<Request> requests(9);
   requests[0].order = Order::watch;
   requests[0].filter.remote = Place::parse("192.0.2.0/24:80");
   requests[1].order = Order::set;
@@ -120,6 +120,8 @@ TEST(ControlProtocol, WhatNatctlWritesIsWhatNatdReads) {
   requests[6].question.number = 12;
   requests[7].order = Order::show_refused;
   requests[7].filter.reason = Reason::no_mapping;
+  requests[8].order = Order::whose;
+  requests[8].whose = endpoint("203.0.113.5:2001");
   for (std::size_t i = 0; i < requests.size(); ++i) {
     requests[i].id = i;
     std::string line = format_request(requests[i]);

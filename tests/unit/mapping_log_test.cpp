@@ -53,6 +53,19 @@ TEST(MappingLog, KeepsSilentWhenNobodyAsked) {
   EXPECT_EQ(log.take(kStart, kUnix).size(), 1U);
 }
 
+// Extra blocks are told whether mappings are or not.
+// Rows: B4
+TEST(MappingLog, AlwaysTellsOfExtraBlocks) {
+  MappingLog log;
+  const BlockView block{Address(203, 0, 113, 11), {57472, 57535}, true, Address(10, 0, 0, 1)};
+  log.block_changed(block, true, kStart);
+  log.block_changed(block, false, kStart + 301s);
+  EXPECT_EQ(log.take(kStart + 301s, kUnix + 301000),
+            (std::vector<std::string>{
+                "block given 2026-11-21T13:12:47.123Z 203.0.113.11 57472-57535 to 10.0.0.1",
+                "block back 2026-11-21T13:17:48.123Z 203.0.113.11 57472-57535 from 10.0.0.1"}));
+}
+
 TEST(MappingLog, CountsWhatDoesNotFit) {
   MappingLog log;
   log.enable(true);

@@ -310,6 +310,31 @@ TEST_F(NatctlScreens, TraceOfANumberTellsThenAndNow) {
   EXPECT_EQ(asked.question.number, 12U);
 }
 
+TEST_F(NatctlScreens, WhosePortItIs) {
+  done["block"] = {
+      {"external", "203.0.113.5"}, {"first", 1024}, {"last", 5055}, {"extra", false}, {"host", "10.0.0.1"}};
+  done["holders"] = {{{"proto", "udp"}, {"internal", "10.0.0.1:4321"}, {"state", "in-use"}}};
+  const Screen screen = run({"whose", "203.0.113.5", "2001"});
+  EXPECT_EQ(screen.code, 0);
+  EXPECT_EQ(screen.out,
+            "block 203.0.113.5 1024-5055 of 10.0.0.1\n"
+            "PROTO  INTERNAL       STATE\n"
+            "udp    10.0.0.1:4321  in-use\n");
+  EXPECT_EQ(asked.whose.to_string(), "203.0.113.5:2001");
+}
+
+TEST_F(NatctlScreens, BlocksOfAHost) {
+  done["host"] = "10.0.0.1";
+  done["blocks"] = {{{"external", "203.0.113.5"}, {"first", 1024}, {"last", 5055}, {"extra", false}},
+                    {{"external", "203.0.113.5"}, {"first", 57472}, {"last", 57535}, {"extra", true}}};
+  EXPECT_EQ(run({"whose", "10.0.0.1"}).out,
+            "BLOCK                    KIND\n"
+            "203.0.113.5 1024-5055    own\n"
+            "203.0.113.5 57472-57535  extra\n");
+  done["blocks"] = Json::array();
+  EXPECT_EQ(run({"whose", "10.0.0.1"}).out, "10.0.0.1 has no block of ports\n");
+}
+
 TEST_F(NatctlScreens, WatchPrintsOneEventOnEachLine) {
   setenv("TZ", "UTC", 1);
   const Json base{{"time", 1000000000.113},
@@ -376,6 +401,9 @@ TEST_F(NatctlScreens, NothingIsAskedWhenTheCommandIsNotUnderstood) {
       {"port-forward", "add", "tcp", "7", "10.0.0.1:1", "--name"},
       {"port-forward", "del"},
       {"trace", "udp", "10.0.0.1", "192.0.2.1:80"},
+      {"whose"},
+      {"whose", "203.0.113"},
+      {"whose", "203.0.113.5", "0"},
       {"trace", "udp", "10.0.0.1:1", "192.0.2.1:80", "--in", "--out"},
       {"--color=sometimes", "show", "stats"},
       {"--control"},
@@ -415,7 +443,7 @@ TEST_F(NatctlScreens, HelpNamesEveryCommand) {
   const std::string help = run({"--help"}).out;
   for (const char* name :
        {"show mappings", "show sessions", "show stats", "show config", "mode", "set", "port-forward add",
-        "port-forward del", "port-forward list", "flush", "watch", "trace"}) {
+        "port-forward del", "port-forward list", "flush", "watch", "trace", "whose"}) {
     EXPECT_NE(help.find(name), std::string::npos) << name;
   }
   EXPECT_NE(run({"trace", "--help"}).out.find("--in"), std::string::npos);

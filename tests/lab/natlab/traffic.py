@@ -159,9 +159,9 @@ def download(host, url, timeout=60):
     return digest.hexdigest(), float(message)
 
 
-def udp_socket(host, port=0, timeout=2.0):
+def udp_socket(host, port=0, timeout=2.0, address=""):
     made = host.socket(socket.SOCK_DGRAM, timeout=timeout)
-    made.bind(("", port))
+    made.bind((address, port))
     return made
 
 
