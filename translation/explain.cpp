@@ -34,13 +34,13 @@ std::string endpoint_text(Endpoint endpoint) {
 }
 
 // The last step, and what would change it.
-void conclude(Explanation& explanation, Refused refused, const Policy& policy) {
+void conclude(Explanation& explanation, Refused refused, const Tables& tables) {
   explanation.steps.push_back(
       {"verdict", to_string(action_of(explanation.reason)),
        std::string(to_string(explanation.reason)) + ": " + sentence(explanation.reason)});
   if (action_of(explanation.reason) != Action::drop) return;
   refused.reason = explanation.reason;
-  Remedy remedy = remedy_for(refused, policy);
+  Remedy remedy = remedy_for(refused, tables.policy(), tables.profiles()[refused.profile]);
   explanation.remedy = std::move(remedy.text);
   explanation.setting = std::move(remedy.setting);
 }
@@ -85,7 +85,7 @@ Explanation Engine::Pipeline::explain(const Probe& probe, TimePoint now) {
   }
   account.facts.protocol = probe.protocol;
   account.facts.destination = probe.destination;
-  conclude(account, account.facts, tables_.policy());
+  conclude(account, account.facts, tables_);
   return account;
 }
 
@@ -93,7 +93,7 @@ Explanation Engine::Pipeline::account(const Packet& packet, Realm in, std::optio
   Account account;
   explain_packet(packet, in, happened, account);
   if (happened) account.reason = *happened;
-  conclude(account, account.facts, tables_.policy());
+  conclude(account, account.facts, tables_);
   return account;
 }
 
@@ -343,11 +343,15 @@ bool Engine::Pipeline::explain_room(const Flow& flow, const Decision& decision, 
   if (decision.kind == Decision::Kind::map && tables_.too_fast(flow.source.address, profile)) {
     refused = Reason::creation_rate;
   }
+  account.facts.profile = profile;
   if (refused == Reason::tcp_no_session || refused == Reason::echo_no_session) {
     account.reason = *refused;
     return false;
   }
   const Tables::Supply supply = tables_.supply(flow.protocol, flow.source, profile);
+  if (refused == Reason::host_mapping_limit && supply.mappings < limits.mappings_per_host) {
+    account.facts.limit = std::string("limits.") + to_string(flow.protocol) + "-mappings-per-host";
+  }
   const bool ports_short = refused == Reason::ports_exhausted || refused == Reason::no_external_address;
   account.step("quota", refused && !ports_short ? "deny" : "ok",
                flow.source.address.to_string() + " has " +
@@ -403,6 +407,7 @@ void Engine::Pipeline::explain_inbound_refusal(const Flow& flow, const Decision&
                                                Account& account) const {
   account.reason = decision.reason;
   const Mapping& mapping = tables_.mappings()[decision.mapping];
+  account.facts.profile = mapping.profile;
   switch (decision.reason) {
     case Reason::filtered_by_address:
     case Reason::filtered_by_port:

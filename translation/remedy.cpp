@@ -1,6 +1,7 @@
 #include "translation/remedy.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace nat {
 namespace {
@@ -34,7 +35,12 @@ bool covers(const std::vector<PortRange>& ranges, PortRange wanted) {
 }
 
 Remedy more_ports(const Policy& policy) {
+  if (!policy.blocks.subscribers.empty()) {
+    return {"more extra blocks: blocks.extra-per-host or blocks.dynamic in natd.conf, and a restart of natd",
+            ""};
+  }
   if (covers(policy.ports.ranges, {512, 65535})) {
+    if (policy.external_addresses.size() > 1 && !policy.soft_pairing) return set_to("pool.soft", "yes");
     return {"one more external address: pool.address = ADDRESS in natd.conf, and a restart of natd", ""};
   }
   return set_to("ports.ranges", "512-65535");
@@ -65,9 +71,7 @@ Remedy a_mapping(const Refused& refused) {
           ""};
 }
 
-}  // namespace
-
-Remedy remedy_for(const Refused& refused, const Policy& policy) {
+Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits& hosts) {
   const Limits& limits = policy.limits;
   switch (refused.reason) {
     case Reason::filtered_by_address:
@@ -96,11 +100,12 @@ Remedy remedy_for(const Refused& refused, const Policy& policy) {
     case Reason::host_limit:
       return more("limits.hosts", limits.hosts, 1048576, When::restart);
     case Reason::host_mapping_limit:
-      return more("limits.mappings-per-host", limits.mappings_per_host, 4194304);
+      if (!refused.limit.empty()) return set_to(refused.limit, "0");
+      return more("limits.mappings-per-host", hosts.mappings_per_host, 4194304);
     case Reason::host_session_limit:
-      return more("limits.sessions-per-host", limits.sessions_per_host, 16777216);
+      return more("limits.sessions-per-host", hosts.sessions_per_host, 16777216);
     case Reason::mapping_session_limit:
-      return more("limits.sessions-per-mapping", limits.sessions_per_mapping, 16777216);
+      return more("limits.sessions-per-mapping", hosts.sessions_per_mapping, 16777216);
     case Reason::creation_rate:
       return set_to("limits.mapping-rate-per-host", "0");
     case Reason::fragment_timeout: {
@@ -140,6 +145,20 @@ Remedy remedy_for(const Refused& refused, const Policy& policy) {
       break;
   }
   return {};
+}
+
+}  // namespace
+
+Remedy remedy_for(const Refused& refused, const Policy& policy, const Profile& profile) {
+  Remedy remedy = general_remedy(refused, policy, profile.limits);
+  const std::string_view key = std::string_view(remedy.setting).substr(0, remedy.setting.find('='));
+  const bool of_hosts =
+      key.find("-per-") != std::string_view::npos || key.starts_with("ports.") || key.ends_with(".filtering");
+  if (refused.profile != 0 && of_hosts) {
+    remedy.text += "; in rule " + std::to_string(refused.profile) + " of hosts.rule too, if that sets it";
+    remedy.setting.clear();
+  }
+  return remedy;
 }
 
 }  // namespace nat

@@ -16,7 +16,9 @@ struct Refused {
   Endpoint destination;               // as the packet came
   Endpoint rival;                     // session-conflict: the external endpoint of the other mapping
   bool hairpinned = false;
-  std::string limit;               // fragment-limit: the key of the limit that was met, if it has one
+  std::string limit;  // fragment-limit: the key of the limit that was met, if it has one
+  // The profile that judged it, and so the rule of the configuration by which it did; see Profiles.
+  std::uint8_t profile = 0;
   bool contacted_address = false;  // the mapping has contacted the remote's address, at another port
 };
 
@@ -25,6 +27,7 @@ struct Remedy {
   std::string setting;  // "udp.filtering=endpoint-independent", where one setting is enough
 };
 
-Remedy remedy_for(const Refused& refused, const Policy& policy);
+// `profile` is the one that `refused` names.
+Remedy remedy_for(const Refused& refused, const Policy& policy, const Profile& profile);
 
 }  // namespace nat

@@ -354,6 +354,34 @@ TEST(Explain, NamesTheSmallestOpening) {
   EXPECT_EQ(told.setting, "nat.hairpin-filter=no");
 }
 
+// A limit of one protocol is lifted by its own key; a rule of some hosts is named as one that may say
+// otherwise.
+TEST(Explain, NamesTheLimitAndTheRule) {
+  Policy policy = plain_policy();
+  policy.limits.udp_mappings_per_host = 1;
+  TestGateway gateway(policy);
+  open_mapping(gateway);
+  Explanation told;
+  ask_and_do(gateway, udp("10.0.0.1:4322", kOut1), Realm::internal, told);
+  EXPECT_EQ(told.setting, "limits.udp-mappings-per-host=0");
+  gateway.apply(assigned(gateway.engine.policy(), told.setting));
+  EXPECT_TRUE(gateway.from_inside(udp("10.0.0.1:4322", kOut1)).forwarded());
+
+  policy = plain_policy();
+  HostRule rule;
+  rule.profile = policy;
+  rule.profile.limits.mappings_per_host = 1;
+  policy.host_rules = {rule};
+  TestGateway ruled(policy);
+  open_mapping(ruled);
+  ask_and_do(ruled, udp("10.0.0.1:4322", kOut1), Realm::internal, told);
+  EXPECT_EQ(told.setting, "");
+  EXPECT_EQ(told.remedy,
+            "natctl set limits.mappings-per-host=3; in rule 1 of hosts.rule too, if that sets it");
+  ask_and_do(ruled, udp(kOut2, kExternal), Realm::external, told);
+  EXPECT_NE(told.remedy.find("in rule 1 of hosts.rule too"), std::string::npos);
+}
+
 TEST(Explain, ComesTrueForWhatPasses) {
   TestGateway gateway;
   gateway.host.sockets = {{Protocol::udp, 53}, {Protocol::icmp, 0}};
