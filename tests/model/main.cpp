@@ -28,12 +28,15 @@ constexpr Reason kMustHappen[] = {
     Reason::hairpin_off,        Reason::no_external_address, Reason::ports_exhausted,
     Reason::mapping_limit,      Reason::session_limit,       Reason::host_limit,
     Reason::host_mapping_limit, Reason::host_session_limit,  Reason::fragment_of_refused,
-    Reason::icmp_no_session};
+    Reason::icmp_no_session,    Reason::fragment_tiny,       Reason::fragment_overlap,
+    Reason::fragment_timeout,   Reason::fragment_limit};
 
 std::array<std::uint64_t, nat::kReasonCount> happened{};
+std::uint64_t reassembled = 0;
 
 bool rich_enough() {
-  bool rich = true;
+  bool rich = reassembled > 0;
+  if (!rich) std::cout << "model: no datagram in fragments ever came through\n";
   for (const Reason reason : kMustHappen) {
     if (happened[static_cast<std::size_t>(reason)] > 0) continue;
     std::cout << "model: nothing ever met " << nat::to_string(reason) << "\n";
@@ -55,6 +58,7 @@ bool run(const nat::test::Profile& profile, std::uint64_t seed, std::uint64_t op
     std::cout << "model: " << profile.name << ", seed " << seed << ", at the end: " << rig.failure() << "\n";
     return false;
   }
+  reassembled += rig.reassembled();
   for (std::size_t i = 0; i < nat::kReasonCount; ++i) {
     happened[i] += rig.counters().total(static_cast<Reason>(i)).packets;
   }

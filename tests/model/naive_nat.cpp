@@ -512,6 +512,11 @@ void NaiveNat::rest(PortKey key, Endpoint owner) {
       if (same_pool(other) && rest.until == oldest) rest.certain = false;
     }
   }
+  // Neither is it known in which order those of one age came to rest.
+  Rest& own = resting_[key];
+  own.certain = own.certain && std::none_of(resting_.begin(), resting_.end(), [&](const auto& entry) {
+                  return same_pool(entry.first) && entry.second.until == own.until && !entry.second.certain;
+                });
 }
 
 void NaiveNat::check_choice(const Words& packet, Endpoint chosen) {

@@ -2,9 +2,11 @@
 // remotes, and everything that can happen to a gateway, chosen by a seeded stream.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "tests/model/naive_fragments.h"
 #include "tests/model/naive_nat.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/test_gateway.h"
@@ -32,6 +34,8 @@ class Rig {
   // Everything runs out; nothing may remain.
   bool finish();
   const std::string& failure() const { return failure_; }
+  // Datagrams that were sent in fragments and came through whole.
+  std::uint64_t reassembled() const { return reassembled_; }
   const Counters& counters() const { return gateway_.engine.counters(); }
 
  private:
@@ -41,6 +45,19 @@ class Rig {
     Realm out;
   };
 
+  // A datagram that is sent in pieces, one now and one then.
+  struct Datagram {
+    Words words;
+    Octets packet;
+    std::size_t pieces = 0;            // that must come through; a lost one never does
+    std::optional<Expected> expected;  // once its first fragment has come through
+    std::vector<Octets> through;
+  };
+  struct Waiting {
+    std::uint64_t datagram;
+    Octets octets;
+  };
+
   std::uint32_t below(std::uint32_t bound) { return random_.below(bound); }
   bool chance(std::uint32_t percent) { return below(100) < percent; }
 
@@ -48,13 +65,14 @@ class Rig {
   void send_inbound();
   void send_on_session();
   void send_error();
+  void send_piece();
   void pass_time();
   void change_policy();
   void flush();
   void compare_tables();
   void check_counters();
 
-  Policy first_policy();
+  Policy first_policy(std::uint64_t seed) const;
   Policy other_policy();
   Words random_words(Protocol protocol, Realm in);
   void choose_flags(Words& words);
@@ -64,7 +82,10 @@ class Rig {
   Octets build(const Words& words);
   void send(const Words& words);
   void send_whole(const Words& words, const Octets& packet);
-  void send_in_fragments(const Words& words, const Octets& packet);
+  void cut_up(const Words& words, const Octets& packet);
+  void send_first(const Piece& piece, std::uint64_t datagram, Octets octets);
+  void passed(std::uint64_t datagram, const Outcome& outcome);
+  void take_released();
   std::optional<Endpoint> newly_mapped(std::size_t known) const;
   void check_explanation(const Words& words, const Explanation& explanation, Reason reason, bool mapped);
   Duration to_an_edge();
@@ -76,6 +97,12 @@ class Rig {
   TestGateway gateway_;
   NaiveNat naive_;
   std::vector<Sent> sent_;
+  NaiveFragments fragments_;
+  std::map<std::uint64_t, Datagram> datagrams_;
+  std::vector<Waiting> pieces_;                         // that are still to be sent
+  std::map<std::uint64_t, std::uint64_t> datagram_of_;  // of a held piece, by its token
+  std::uint64_t next_token_ = 1;
+  std::uint64_t reassembled_ = 0;
   std::uint16_t next_identification_ = 1;
   std::string doing_;
   std::string failure_;
