@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from natlab import gateway, namespaces, punching, topology, traffic, watch  # noqa: E402
+from natlab import capture, gateway, namespaces, punching, topology, traffic, watch  # noqa: E402
 
 
 def stop_like_ctrl_c(_number, _frame):
@@ -47,10 +47,11 @@ def datapath(request):
 
 
 @pytest.fixture(scope="module")
-def lab(datapath):
-    """L1 with veth's offloads, one for each test file and datapath."""
+def lab(request, datapath):
+    """L1 with veth's offloads, one for each test file and datapath. NATLAB_CAPTURES names a directory for captures."""
     with topology.L1() as built:
-        yield built
+        with capture.kept(built, os.environ.get("NATLAB_CAPTURES"), f"{request.path.stem}-{datapath}"):
+            yield built
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,10 @@ tcpdump writes, this module reads: classic pcap, Ethernet, IPv4 and ARP, as much
 Byte-exact tests use scapy on the same files.
 """
 
+import contextlib
 import dataclasses
 import ipaddress
+import pathlib
 import signal
 import struct
 
@@ -121,6 +123,27 @@ class Capture:
 
     def __exit__(self, *_):
         self._process.end()
+
+
+@contextlib.contextmanager
+def kept(lab, directory, name):
+    """While it lasts, writes what passes both sides of the gateway to files that stay: NAME-lan0.pcap, NAME-wan0.pcap.
+
+    Does nothing without a directory. For corpora of the fuzzers: at most 20000 packets of each side.
+    """
+    if not directory:
+        yield
+        return
+    path = pathlib.Path(directory)
+    path.mkdir(parents=True, exist_ok=True)
+    writers = [lab.start(lab.gw, "tcpdump", "-i", interface, "-s", 400, "-c", 20000, "-n", "-Z", "root", "-w",
+                         path / f"{name}-{interface}.pcap", ready=r"listening on", name="tcpdump")
+               for interface in ("lan0", "wan0")]
+    try:
+        yield
+    finally:
+        for writer in writers:
+            writer.end()
 
 
 def leaks(packets, inside=("10.0.0.0/8",)):
