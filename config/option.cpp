@@ -17,6 +17,7 @@ constexpr std::size_t kLongestSocketPath = 107;  // sun_path, with its terminati
 constexpr std::size_t kLongestGroup = 32;
 constexpr std::size_t kMostAddresses = 1024;
 constexpr std::size_t kMostPortForwards = 4096;
+constexpr std::size_t kMostExemptions = 256;
 
 Complaint not_a(const Option& option, std::string_view text, std::string_view what) {
   return {in_quotes(text) + " is not " + std::string(what), "write " + std::string(syntax(option.kind))};
@@ -134,6 +135,21 @@ std::optional<Complaint> read_addresses(const Option& option, std::string_view t
   return std::nullopt;
 }
 
+std::optional<Complaint> read_exemptions(const Option& option, std::string_view text,
+                                         std::vector<Exemption>& field) {
+  for (const std::string_view part : comma_separated(text)) {
+    const auto exemption = parse_exemption(part);
+    if (!exemption) return not_a(option, part, "a remote");
+    if (std::find(field.begin(), field.end(), *exemption) != field.end()) {
+      return Complaint{format_exemption(*exemption) + " is exempt already", "name every remote once"};
+    }
+    if (field.size() == kMostExemptions)
+      return Complaint{"there are more than 256 exempt remotes", "name subnets"};
+    field.push_back(*exemption);
+  }
+  return std::nullopt;
+}
+
 std::optional<Complaint> read_port_forwards(const Option&, std::string_view text,
                                             std::vector<PortForward>& field) {
   for (const std::string_view part : comma_separated(text)) {
@@ -210,6 +226,7 @@ std::string write_value(SynAnswer value) { return to_string(value); }
 std::string write_value(DatapathKind value) { return to_string(value); }
 std::string write_value(PortRange value) { return format_port_range(value); }
 std::string write_value(Address value) { return value.to_string(); }
+std::string write_value(const Exemption& value) { return format_exemption(value); }
 std::string write_value(const PortForward& value) { return format_port_forward(value); }
 std::string write_value(const std::string& value) { return value; }
 std::string write_value(std::uint32_t value) { return std::to_string(value); }
@@ -287,6 +304,8 @@ std::string_view syntax(Kind kind) {
       return "a rule such as 'tcp 8443 -> 10.0.0.1:443 name=web'";
     case Kind::host_rules:
       return "a rule such as '10.0.0.0/24 udp: udp.mapping=endpoint-independent'";
+    case Kind::exemptions:
+      return "a remote such as 192.0.2.32, 192.0.2.0/24 or 192.0.2.32:5060-5061";
     case Kind::interface:
       return "the name that 'ip link' shows, at most 15 characters";
     case Kind::datapath:

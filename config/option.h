@@ -26,6 +26,7 @@ enum class Kind : std::uint8_t {
   addresses,
   port_forwards,
   host_rules,
+  exemptions,
   interface,
   datapath,
   path,
@@ -38,7 +39,8 @@ std::string_view syntax(Kind kind);
 std::vector<std::string_view> choices(Kind kind);
 // Whether the key may be repeated and its values add up.
 constexpr bool is_list(Kind kind) {
-  return kind == Kind::addresses || kind == Kind::port_forwards || kind == Kind::host_rules;
+  return kind == Kind::addresses || kind == Kind::port_forwards || kind == Kind::host_rules ||
+         kind == Kind::exemptions;
 }
 
 // When a new value counts.

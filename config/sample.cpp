@@ -40,6 +40,8 @@ std::string_view example(const Option& option) {
       return option.name() == "internal" ? "lan0" : "wan0";
     case Kind::addresses:
       return option.section() == "blocks" ? "10.0.0.1-10.0.0.14" : "203.0.113.6";
+    case Kind::exemptions:
+      return "192.0.2.32";
     case Kind::port_forwards:
       return "tcp 8443 -> 10.0.0.1:443 name=web";
     case Kind::host_rules:

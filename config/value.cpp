@@ -107,6 +107,26 @@ std::optional<PortRange> parse_port_range(std::string_view text) {
   return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
 }
 
+std::optional<Exemption> parse_exemption(std::string_view text) {
+  const auto colon = text.find(':');
+  const auto remote = Prefix::parse(trimmed(text.substr(0, colon)));
+  if (!remote) return std::nullopt;
+  Exemption exemption;
+  exemption.remote = *remote;
+  if (colon == std::string_view::npos) return exemption;
+  const auto ports = parse_port_range(trimmed(text.substr(colon + 1)));
+  if (!ports) return std::nullopt;
+  exemption.ports = *ports;
+  return exemption;
+}
+
+std::string format_exemption(const Exemption& exemption) {
+  const Prefix& remote = exemption.remote;
+  std::string text = remote.length() == 32 ? remote.network().to_string() : remote.to_string();
+  if (!exemption.every_port()) text += ":" + format_port_range(exemption.ports);
+  return text;
+}
+
 std::string format_port_range(PortRange range) {
   if (range.first == range.last) return std::to_string(range.first);
   return std::to_string(range.first) + "-" + std::to_string(range.last);

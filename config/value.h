@@ -38,6 +38,10 @@ std::optional<std::vector<Address>> parse_addresses(std::string_view text);
 // Whether a host can have the address: not unspecified, loopback, multicast or above.
 bool is_unicast(Address address);
 
+// "192.0.2.32", "192.0.2.0/24", or either with ports behind it: "192.0.2.32:5060-5061".
+std::optional<Exemption> parse_exemption(std::string_view text);
+std::string format_exemption(const Exemption& exemption);
+
 // What the kernel accepts as the name of an interface.
 bool is_interface_name(std::string_view text);
 

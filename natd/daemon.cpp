@@ -337,6 +337,10 @@ ApplyReport Daemon::apply_policy() {
   const ApplyReport report = gateway_->engine()->apply(policy_for(settings_, links_), Gateway::now());
   for (const std::string& refused : report.refused) log_warning(refused);
   warn_of_misbehavior();
+  if (exempt_ != settings_.policy.exempt) {
+    exempt_ = settings_.policy.exempt;
+    if (backend_) guarded("exempting remotes", [&] { backend_->exemptions_changed(exempt_); });
+  }
   return report;
 }
 

@@ -74,6 +74,7 @@ class Daemon : public Service {
 
   std::mutex state_;
   Settings settings_;
+  std::vector<Exemption> exempt_;         // as last told to the datapath
   std::vector<std::string> misbehaving_;  // as last told to the log
   Settings loaded_;                       // settings_ without what natctl changed
   Links links_;

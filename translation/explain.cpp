@@ -80,6 +80,10 @@ Explanation Engine::Pipeline::explain(const Probe& probe, TimePoint now) {
   account.step("parse", "ok", side_text(probe.in));
   if (const auto reason = judge_source(probe.source.address, false)) {
     account.reason = *reason;
+  } else if (probe.in == Realm::internal && !tables_.is_external(probe.destination.address) &&
+             is_exempt(probe.protocol, probe.destination)) {
+    account.step("exempt", "yes", "nat.exempt names the remote");
+    account.reason = Reason::exempt;
   } else if (probe.in == Realm::internal || tables_.is_external(probe.destination.address)) {
     explain_flow(flow, probe.in, account);
   }
@@ -172,6 +176,11 @@ bool Engine::Pipeline::explain_fragment(const PacketView& view, Realm in, std::o
 
 void Engine::Pipeline::explain_whole(const PacketView& view, const Packet& packet, Realm in,
                                      Account& account) const {
+  if (in == Realm::internal && !packet.from_gateway && is_exempt(view)) {
+    account.step("exempt", "yes", "nat.exempt names the remote");
+    account.reason = Reason::exempt;
+    return;
+  }
   if (!view.translatable()) {
     const bool icmp = view.ip_protocol() == static_cast<std::uint8_t>(Protocol::icmp);
     account.reason = packet.from_gateway ? Reason::not_ours

@@ -89,6 +89,9 @@ std::optional<Reason> Engine::Pipeline::judge_header(const PacketView& view, con
 }
 
 Verdict Engine::Pipeline::run(const PacketView& view, const Packet& packet, Realm in) {
+  if (in == Realm::internal && !packet.from_gateway && is_exempt(view)) {
+    return {.reason = Reason::exempt, .out = Realm::external};
+  }
   if (!view.translatable()) {
     if (packet.from_gateway) return refuse(Reason::not_ours);
     const bool icmp = view.ip_protocol() == static_cast<std::uint8_t>(Protocol::icmp);
@@ -469,6 +472,24 @@ bool Engine::Pipeline::open(std::uint32_t number) const {
   if (number == kNone) return false;
   const Session& session = tables_.sessions()[number];
   return session.live && !tables_.expired(session) && tables_.alive(session.mapping);
+}
+
+bool Engine::Pipeline::is_exempt(Protocol protocol, Endpoint remote) const {
+  const auto& exempt = tables_.policy().exempt;
+  return std::any_of(exempt.begin(), exempt.end(), [&](const Exemption& one) {
+    return one.remote.contains(remote.address) &&
+           (one.every_port() || (protocol != Protocol::icmp && one.ports.contains(remote.port)));
+  });
+}
+
+// The remote of an ICMP error is that of the packet it quotes.
+bool Engine::Pipeline::is_exempt(const PacketView& view) const {
+  if (tables_.policy().exempt.empty() || tables_.is_external(view.destination_address())) return false;
+  if (!view.translatable()) return is_exempt(Protocol::icmp, {view.destination_address(), 0});
+  if (!view.icmp_error()) return is_exempt(view.protocol(), view.destination());
+  Quote quote;
+  if (view.quote(quote)) return false;
+  return is_exempt(quote.protocol, {view.destination_address(), quote.source.port});
 }
 
 bool Engine::Pipeline::serves(Protocol protocol, Endpoint local, Endpoint remote) const {

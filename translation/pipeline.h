@@ -73,6 +73,8 @@ class Engine::Pipeline {
   Decision decide_outbound(const Flow& flow) const;
   Decision decide_inbound(const Flow& flow, bool hairpinned) const;
   std::optional<Reason> filter_refusal(std::uint32_t mapping, Endpoint remote, bool hairpinned) const;
+  bool is_exempt(Protocol protocol, Endpoint remote) const;
+  bool is_exempt(const PacketView& view) const;
   bool serves(Protocol protocol, Endpoint local, Endpoint remote) const;
   // Whether there is such a session at this instant, whatever expire() has come to.
   bool open(std::uint32_t session) const;

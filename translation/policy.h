@@ -30,6 +30,16 @@ struct PortForward {
   bool operator==(const PortForward&) const = default;
 };
 
+// Remotes to which packets go untranslated (RFC 6888 REQ-6). Where it names ports, it is about TCP, UDP and
+// ICMP errors to do with them; else about everything.
+struct Exemption {
+  Prefix remote;
+  PortRange ports{0, 65535};
+
+  bool every_port() const { return ports.first == 0; }
+  bool operator==(const Exemption&) const = default;
+};
+
 // What becomes of the mappings of some hosts: the first rule that fits a mapping's first packet gives its
 // profile (draft-ford-midcom-p2p-01 section 5.2 asks for such a choice by host, protocol and port).
 struct HostRule {
@@ -81,6 +91,7 @@ struct Policy : Profile {
   bool hairpin = true;
   bool hairpin_filter = false;  // apply the filter to hairpinned packets too
   std::vector<PortForward> port_forwards;
+  std::vector<Exemption> exempt;
   Misbehavior misbehavior;
 
   bool operator==(const Policy&) const = default;

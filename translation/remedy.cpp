@@ -142,6 +142,7 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
     case Reason::fragment_held:
     case Reason::not_ours:
     case Reason::gateway_traffic:
+    case Reason::exempt:
       break;
   }
   return {};

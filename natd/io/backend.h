@@ -52,6 +52,8 @@ class Backend {
   // While running, from the daemon's main thread.
   virtual void links_changed(const Links& links) = 0;
   virtual void local_ports_changed(const LocalPorts& local) = 0;
+  // From any thread. Those of the settings are in place once the datapath is installed.
+  virtual void exemptions_changed(const std::vector<Exemption>& exempt) = 0;
 
   // A held packet goes on or is dropped. Called from any thread, with the engine's lock held.
   virtual void release(const Released& released) = 0;

@@ -78,6 +78,8 @@ std::string_view placeholder_of(Kind kind) {
       return "rule";
     case Kind::host_rules:
       return "hosts: key=value ...";
+    case Kind::exemptions:
+      return "remote";
     case Kind::interface:
       return "interface";
     case Kind::syn_answer:

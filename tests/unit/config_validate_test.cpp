@@ -150,8 +150,8 @@ TEST(ConfigValidate, AnUnknownKeySuggestsTheNearest) {
       problems_of("[udp]\nlab = yes\n"),
       "natd.conf:2:1: error: unknown key 'lab' in [udp]; did you mean 'lab', above the first section?\n");
   EXPECT_EQ(problems_of("[nat]\nwhatever-this-is = x\n"),
-            "natd.conf:2:1: error: unknown key 'whatever-this-is' in [nat]; its keys are hairpin and "
-            "hairpin-filter\n");
+            "natd.conf:2:1: error: unknown key 'whatever-this-is' in [nat]; its keys are hairpin, "
+            "hairpin-filter and exempt\n");
   EXPECT_EQ(problems_of("timeout = 5min\n"),
             "natd.conf:1:1: error: unknown key 'timeout' outside of any section; did you mean 'timeout' in "
             "[udp] or "
@@ -300,6 +300,24 @@ TEST(ConfigValidate, TheSocketHasAnAbsolutePathThatFits) {
   EXPECT_EQ(problems_of("[control]\npath = /" + std::string(106, 'a') + "\n"), "");
   EXPECT_NE(problems_of("[control]\npath = /" + std::string(107, 'a') + "\n"), "");
   EXPECT_NE(problems_of("[control]\npath = natd.sock\n"), "");
+}
+
+TEST(ConfigValidate, RemotesAreExemptWithPortsOrWithout) {
+  const auto settings =
+      settings_of("[nat]\nexempt = 192.0.2.32, 198.51.100.0/24\nexempt = 192.0.2.33:5060-5061\n");
+  ASSERT_TRUE(settings);
+  const auto& exempt = settings->policy.exempt;
+  ASSERT_EQ(exempt.size(), 3U);
+  EXPECT_TRUE(exempt[0].every_port());
+  EXPECT_EQ(exempt[1].remote, *Prefix::parse("198.51.100.0/24"));
+  EXPECT_EQ(exempt[2].ports, (PortRange{5060, 5061}));
+  EXPECT_EQ(find_option("nat.exempt")->write(*settings), "192.0.2.32, 198.51.100.0/24, 192.0.2.33:5060-5061");
+  for (const char* wrong :
+       {"192.0.2", "192.0.2.32:", "192.0.2.32:0", "192.0.2.32:70000", "192.0.2.0/33", "x:80"}) {
+    EXPECT_NE(problems_of(std::string("nat.exempt = ") + wrong).find("is not a remote"), std::string::npos)
+        << wrong;
+  }
+  EXPECT_NE(problems_of("nat.exempt = 192.0.2.32, 192.0.2.32"), "");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "natd/host/command.h"
+#include "natd/io/exempt_rules.h"
 #include "natd/io/nfqueue/rules.h"
 
 namespace nat {
@@ -72,6 +73,28 @@ TEST(TableRules, LetNothingForInsideOut) {
       has(rules,
           "oifname \"wan0\" meta mark & 0xffff0000 >= 0x6e100000 meta mark & 0xffff0000 <= 0x6eff0000 "
           "drop"));
+}
+
+// Before the packets of everybody else are dropped, and before those of hosts inside are left untracked.
+TEST(TableRules, ExemptRemotesPassFirst) {
+  const std::string crossing = chain(table_rules(settings()), "crossing");
+  const std::size_t jump = crossing.find("iifname \"wan0\" oifname \"lan0\" jump from_exempt");
+  ASSERT_NE(jump, std::string::npos);
+  EXPECT_LT(jump, crossing.find("!= 0x6e010000 drop"));
+  const std::string before = chain(table_rules(settings()), "before_conntrack");
+  EXPECT_LT(before.find("iifname \"lan0\" jump to_exempt"), before.find("notrack"));
+}
+
+TEST(ExemptRules, NameTheRemoteAndItsPortsInBothDirections) {
+  EXPECT_EQ(exempt_rules("natd", {{*Prefix::parse("192.0.2.0/25"), {0, 65535}}}),
+            "flush chain ip natd from_exempt\n"
+            "add rule ip natd from_exempt ip saddr 192.0.2.0/25 accept\n"
+            "flush chain ip natd to_exempt\n"
+            "add rule ip natd to_exempt ip daddr 192.0.2.0/25 accept\n");
+  const std::string ports = exempt_rules("natd", {{*Prefix::parse("192.0.2.32"), {5060, 5061}}});
+  EXPECT_TRUE(has(ports, "from_exempt ip saddr 192.0.2.32/32 udp sport 5060-5061 accept\n"));
+  EXPECT_TRUE(has(ports, "to_exempt ip daddr 192.0.2.32/32 tcp dport 5060-5061 accept\n"));
+  EXPECT_FALSE(has(ports, "192.0.2.32/32 accept"));
 }
 
 TEST(TableRules, FillInEveryWord) { EXPECT_FALSE(has(table_rules(settings()), "$")); }

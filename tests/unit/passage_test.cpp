@@ -99,6 +99,24 @@ TEST(Settle, PassGoesOnUntouchedButNeverOut) {
   EXPECT_FALSE(settle(Passage::outbound, verdict(Reason::not_ours), octets, 0, links()).accept);
 }
 
+TEST(Settle, WhatIsExemptLeavesAsItIs) {
+  auto octets = packet(Protocol::udp, kInside, Address(192, 0, 2, 32));
+  const QueueVerdict settled =
+      settle(Passage::outbound, verdict(Reason::exempt, Realm::external), octets, 7, links());
+  EXPECT_TRUE(settled.accept);
+  EXPECT_FALSE(settled.rewritten);
+  EXPECT_FALSE(settled.marked);
+}
+
+TEST(Settle, AHairpinWithItsInternalSourceNeedsNoRuleAfterRouting) {
+  auto octets = packet(Protocol::udp, kInside, kOtherInside);
+  const auto before = octets;
+  const QueueVerdict settled = settle(Passage::hairpin, verdict(Reason::hairpinned), octets, 7, links());
+  EXPECT_TRUE(settled.accept && settled.rewritten && settled.marked);
+  EXPECT_EQ(settled.mark, kMarkInbound | 7);
+  EXPECT_EQ(octets, before);
+}
+
 TEST(Settle, InboundCarriesTheProofOfTranslationAndTheOperatorsHalf) {
   auto octets = packet(Protocol::udp, kFirst, kInside);
   const QueueVerdict settled =

@@ -138,9 +138,16 @@ TEST(TunRouting, NothingToChangeIsNothingToRun) {
 }
 
 TEST(TunRouting, TheSafetyNetLetsNothingCrossButByNatd) {
-  const std::string net = tun_safety_net(home().links);
+  const std::string net = tun_safety_net(home().links, {});
   EXPECT_NE(net.find("iifname { \"lan0\", \"natd-int\" } oifname \"wan0\" drop"), std::string::npos);
   EXPECT_NE(net.find("iifname { \"wan0\", \"natd-ext\" } oifname \"lan0\" drop"), std::string::npos);
+}
+
+TEST(TunRouting, TheSafetyNetLetsExemptRemotesIn) {
+  const std::string net = tun_safety_net(home().links, {{*Prefix::parse("192.0.2.32"), {0, 65535}}});
+  EXPECT_LT(net.find("iifname \"wan0\" oifname \"lan0\" jump from_exempt"),
+            net.find("iifname { \"wan0\", \"natd-ext\" } oifname \"lan0\" drop"));
+  EXPECT_NE(net.find("add rule ip natd_tun from_exempt ip saddr 192.0.2.32/32 accept"), std::string::npos);
 }
 
 // Rows: TT6

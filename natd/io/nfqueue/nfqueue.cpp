@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "natd/io/exempt_rules.h"
 #include "natd/io/nfqueue/passage.h"
 #include "natd/io/nfqueue/queue.h"
 #include "natd/io/nfqueue/queue_target.h"
@@ -65,6 +66,9 @@ class Nfqueue : public Backend {
   void stop() noexcept override;
   void links_changed(const Links& links) override;
   void local_ports_changed(const LocalPorts& local) override;
+  void exemptions_changed(const std::vector<Exemption>& exempt) override {
+    run_nft(exempt_rules(kTable, exempt));
+  }
   void release(const Released& released) override;
   void send(const OwnPacket& own) noexcept override { send_answer(answers_.get(), own.octets); }
   std::vector<std::pair<std::string, std::uint64_t>> stats() const override;
@@ -97,7 +101,8 @@ void Nfqueue::install_rules(const Links& links) {
   const std::string probe = queue_statement_probe(rules.first_queue, rules.queues);
   rules.queue_statement = run_command({"nft", "--check", "-f", "-"}, probe).status == 0;
   journal_.run({"nft", "-f", "-"}, {"nft", "add table ip natd; delete table ip natd"},
-               table_rules(rules) + address_rules(links.external_addresses) + port_rules_);
+               table_rules(rules) + address_rules(links.external_addresses) + port_rules_ +
+                   exempt_rules(kTable, settings_.policy.exempt));
   if (!rules.queue_statement) add_queue_target(rules.first_queue, rules.queues);
 }
 

@@ -89,8 +89,8 @@ QueueVerdict settle(Passage passage, const Verdict& verdict, std::span<std::uint
                     std::uint32_t mark, const Links& links) {
   switch (verdict.action()) {
     case Action::pass:
-      // Nothing leaves untranslated, whatever the reason.
-      return {.accept = passage != Passage::outbound};
+      // Nothing leaves untranslated for any other reason.
+      return {.accept = passage != Passage::outbound || verdict.reason == Reason::exempt};
     case Action::forward:
       break;
     default:

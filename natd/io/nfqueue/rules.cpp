@@ -24,6 +24,10 @@ table ip natd {
 $queue		drop
 	}
 
+	# Remotes that are exempt from translation (see exempt_rules.h).
+	chain from_exempt { }
+	chain to_exempt { }
+
 	# Addressed to the gateway: its own sockets first. Fragments have no ports; natd remembers them.
 	chain sort_out {
 		ip frag-off & 0x3fff != 0 goto to_natd
@@ -34,6 +38,7 @@ $queue		drop
 	chain before_conntrack {
 		type filter hook prerouting priority -450; policy accept;
 		iifname { $internal, $external } ip daddr @pool goto sort_out
+		iifname $internal jump to_exempt
 		iifname $internal fib daddr oifname $external notrack
 	}
 	chain translated {
@@ -46,6 +51,7 @@ $queue		drop
 	chain crossing {
 		type filter hook forward priority -150; policy accept;
 		ip daddr @pool drop
+		iifname $external oifname $internal jump from_exempt
 		iifname $external oifname $internal meta mark & $mask != $inbound drop
 		oifname $external meta mark & $mask == $inbound drop
 		oifname $external meta mark & $mask >= $hairpin meta mark & $mask <= $last_hairpin drop

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "natd/io/exempt_rules.h"
+
 namespace nat {
 namespace {
 
@@ -119,18 +121,22 @@ std::string tun_batch(const TunRouting& before, const TunRouting& after) {
   return text;
 }
 
-std::string tun_safety_net(const Links& links) {
+std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exempt) {
   const auto drop = [](const std::string& from, const char* device, const std::string& to) {
     return "    iifname { \"" + from + "\", \"" + device + "\" } oifname \"" + to + "\" drop\n";
   };
   return tun_safety_net_removal() +
          "\ntable ip natd_tun {\n"
+         "  chain from_exempt { }\n"
+         "  chain to_exempt { }\n"
          "  chain forward {\n"
          "    type filter hook forward priority -310; policy accept;\n" +
-         drop(links.internal, kTunInternal, links.external) +
+         drop(links.internal, kTunInternal, links.external) + "    iifname \"" + links.external +
+         "\" oifname \"" + links.internal + "\" jump from_exempt\n" +
          drop(links.external, kTunExternal, links.internal) +
          "  }\n"
-         "}\n";
+         "}\n" +
+         exempt_rules(kTunTable, exempt);
 }
 
 std::string tun_safety_net_removal() { return "add table ip natd_tun; delete table ip natd_tun"; }

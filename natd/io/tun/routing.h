@@ -61,7 +61,9 @@ std::string tun_batch(const TunRouting& before, const TunRouting& after);
 
 // Input of `nft -f -`: nothing crosses between the sides but through natd, whatever the routes say. It stays
 // when natd is killed.
-std::string tun_safety_net(const Links& links);
+// Apart from what exempt remotes send: natd leaves that alone.
+std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exempt);
+inline constexpr const char* kTunTable = "natd_tun";
 // The same as an argument of nft(8); does no harm when there is none.
 std::string tun_safety_net_removal();
 

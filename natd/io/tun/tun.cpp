@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "natd/host/command.h"
+#include "natd/io/exempt_rules.h"
 #include "natd/io/tun/device.h"
 #include "natd/io/tun/routing.h"
 #include "natd/io/tun/worker.h"
@@ -92,6 +93,7 @@ class Tun : public Backend {
       : queues_(settings.queues),
         queue_length_(settings.queue_length),
         gateway_ports_(settings.gateway_ports),
+        exempt_(settings.policy.exempt),
         journal_(journal) {}
   ~Tun() override {
     stop();
@@ -105,6 +107,7 @@ class Tun : public Backend {
   void stop() noexcept override;
   void links_changed(const Links& links) override;
   void local_ports_changed(const LocalPorts& local) override;
+  void exemptions_changed(const std::vector<Exemption>& exempt) override;
   void release(const Released& released) override;
   void send(const OwnPacket& own) noexcept override;
   std::vector<std::pair<std::string, std::uint64_t>> stats() const override;
@@ -120,6 +123,7 @@ class Tun : public Backend {
   const unsigned queues_;
   const std::uint32_t queue_length_;
   const PortRange gateway_ports_;
+  const std::vector<Exemption> exempt_;  // at the start
   Journal& journal_;
 
   Links links_;
@@ -138,7 +142,7 @@ class Tun : public Backend {
 void Tun::install(const Links& links, const LocalPorts& local) {
   links_ = links;
   local_ = local;
-  journal_.run({"nft", "-f", "-"}, {"nft", tun_safety_net_removal()}, tun_safety_net(links));
+  journal_.run({"nft", "-f", "-"}, {"nft", tun_safety_net_removal()}, tun_safety_net(links, exempt_));
   internal_.emplace(kTunInternal, queues_);
   external_.emplace(kTunExternal, queues_);
   set_up_device(*internal_);
@@ -256,6 +260,10 @@ void Tun::links_changed(const Links& links) {
 void Tun::local_ports_changed(const LocalPorts& local) {
   local_ = local;
   reroute();
+}
+
+void Tun::exemptions_changed(const std::vector<Exemption>& exempt) {
+  checked({"nft", "-f", "-"}, exempt_rules(kTunTable, exempt));
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Tun::stats() const {

@@ -43,8 +43,8 @@ void write_released(const TunQueues& queues, const Released& released, TunCounte
   const Action action = released.verdict.action();
   if (action != Action::forward && action != Action::pass) return;
   give_back_hop(released.octets);
-  const int queue = action == Action::forward ? queues.of(released.verdict.out)
-                                              : queues.of(static_cast<Realm>(released.token));
+  const bool crosses = action == Action::forward || released.verdict.reason == Reason::exempt;
+  const int queue = crosses ? queues.of(released.verdict.out) : queues.of(static_cast<Realm>(released.token));
   write_plain(queue, released.octets, counters);
 }
 
@@ -106,7 +106,10 @@ void TunWorker::translate_one(Engine& engine, std::size_t number, TimePoint now)
   Slot& slot = batch_[number];
   const Verdict verdict = engine.translate(packets_[number], sides_[number], now);
   if (verdict.action() == Action::forward) slot.out = queues_.of(verdict.out);
-  if (verdict.action() == Action::pass) slot.out = queues_.of(slot.in);
+  // What is exempt goes on to the other side, as it is; what else passes goes back to the kernel.
+  if (verdict.action() == Action::pass) {
+    slot.out = queues_.of(verdict.reason == Reason::exempt ? verdict.out : slot.in);
+  }
   if (!verdict.reply.empty()) write_plain(queues_.of(slot.in), verdict.reply, counters_);
   Released released;
   while (engine.take_released(released)) {
