@@ -116,6 +116,7 @@ void Daemon::set_up() {
   local_ports_ = sockets_->refresh(links_.external_addresses);
   gateway_.emplace(policy_for(settings_, links_), random_, &*sockets_);
   gateway_->observe(mapping_log_);
+  recall_ports();
   apply_policy();  // once more, to hear which port forwards cannot be made
   replace_leavings();
   start_datapath();
@@ -123,6 +124,16 @@ void Daemon::set_up() {
   control_ = std::make_unique<ControlServer>(*this, settings_.control_path, settings_.control_group);
   control_->start();
   announce();
+}
+
+// What an earlier natd gave to others goes to nobody else for a while.
+void Daemon::recall_ports() {
+  port_memory_.emplace();
+  const TimePoint now = Gateway::now();
+  resting_ = port_memory_->recall(settings_.policy.ports.rest, now);
+  if (!resting_.empty()) log_info(count(resting_.size(), "external port") + " of an earlier natd at rest");
+  gateway_->engine()->rest(resting_, now);
+  gateway_->observe(*port_memory_);
 }
 
 void Daemon::take_down() noexcept {
@@ -253,10 +264,23 @@ void Daemon::every_second() {
     counters = engine->counters();
   }
   for (const std::string& sentence : shortages_.check(counters, now)) log_warning(sentence);
+  warn_of_forgetfulness();
   if (now >= next_status_) {
     notify_status(status());
     next_status_ = now + 10s;
   }
+}
+
+void Daemon::warn_of_forgetfulness() {
+  if (told_of_forgetfulness_) return;
+  std::string problem;
+  {
+    const auto engine = gateway_->engine();
+    problem = port_memory_->problem();
+  }
+  if (problem.empty()) return;
+  log_warning(problem + "; after a restart, ports that were in use may be given to others at once");
+  told_of_forgetfulness_ = true;
 }
 
 void Daemon::refresh_local_ports() {
@@ -335,6 +359,11 @@ std::uint64_t Daemon::uptime_seconds() {
 ApplyReport Daemon::apply_policy() {
   mapping_log_.enable(settings_.log_mappings);
   const ApplyReport report = gateway_->engine()->apply(policy_for(settings_, links_), Gateway::now());
+  if (!resting_.empty()) {
+    // Of addresses that have come since.
+    gateway_->engine()->rest(resting_, Gateway::now());
+    if (resting_.back().until <= Gateway::now()) resting_.clear();
+  }
   for (const std::string& refused : report.refused) log_warning(refused);
   warn_of_misbehavior();
   if (exempt_ != settings_.policy.exempt) {

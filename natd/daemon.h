@@ -24,6 +24,7 @@
 #include "natd/instance.h"
 #include "natd/io/link.h"
 #include "natd/mapping_log.h"
+#include "natd/port_memory.h"
 #include "natd/random.h"
 #include "natd/shortage.h"
 
@@ -55,6 +56,7 @@ class Daemon : public Service {
   void set_up();
   void take_down() noexcept;
   void replace_leavings();
+  void recall_ports();
   void require_interfaces() const;
   void start_datapath();
   bool try_datapath(DatapathKind kind, std::string& why_not);
@@ -71,6 +73,7 @@ class Daemon : public Service {
   std::string status();
   ApplyReport apply_policy();
   void warn_of_misbehavior();
+  void warn_of_forgetfulness();
 
   std::mutex state_;
   Settings settings_;
@@ -93,6 +96,9 @@ class Daemon : public Service {
   MappingLog mapping_log_;
   std::vector<std::string> overlaps_;  // as they were told last
   TimePoint next_status_{};
+  std::optional<PortMemory> port_memory_;
+  std::vector<RestingPort> resting_;  // what it recalled
+  bool told_of_forgetfulness_ = false;
   std::optional<Gateway> gateway_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<ControlServer> control_;

@@ -53,6 +53,11 @@ std::uint32_t Engine::flush(std::uint64_t& cursor, unsigned budget,
   return flushed;
 }
 
+void Engine::rest(std::span<const RestingPort> ports, TimePoint now) {
+  pipeline_->tables().set_now(now);
+  for (const RestingPort& port : ports) pipeline_->tables().rest(port);
+}
+
 void Engine::observe(Observer* observer) { pipeline_->tables().observe(observer); }
 
 void Engine::visit_mappings(std::uint64_t& cursor, unsigned budget, TimePoint now,

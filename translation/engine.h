@@ -112,6 +112,9 @@ class Engine {
   std::uint32_t flush(std::uint64_t& cursor, unsigned budget,
                       const std::function<bool(const MappingView&)>& matches, TimePoint now);
   void observe(Observer* observer);
+  // Keeps free ports from everybody but their owners until they have rested (RFC 6888 REQ-8); the earliest
+  // end of rest first. What is not of the pool, or in use, is left alone.
+  void rest(std::span<const RestingPort> ports, TimePoint now);
 
   // --- View. At most `budget` records are visited from `cursor` on; it ends as 0 when all were seen.
 

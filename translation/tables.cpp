@@ -217,6 +217,14 @@ void Tables::end_mapping(std::uint32_t mapping, RemovalCause cause) {
   ended_.push_back(mapping);
 }
 
+void Tables::rest(const RestingPort& port) {
+  const auto index = pool_.index_of(port.external.address);
+  if (!index || port.until <= now_) return;
+  PortPool& ports = pool_[*index].of(port.protocol);
+  if (!ports.free(port.external.port) || !ports.take(port.external.port, port.owner)) return;
+  ports.release(port.external.port, port.owner, port.until, now_);
+}
+
 void Tables::release_host(std::uint32_t host) {
   if (hosts_[host].records > 0) return;
   if (pool_.blocks().on()) {

@@ -66,6 +66,8 @@ class Tables {
   std::uint32_t make_mapping(Protocol protocol, Endpoint internal, Endpoint remote, Reason& refused);
   void end_mapping(std::uint32_t mapping, RemovalCause cause);
   MappingView view(std::uint32_t mapping) const;
+  // Puts a free port of the pool to rest, as if its owner had just let go of it.
+  void rest(const RestingPort& port);
 
   std::optional<PortUse> port_use(Endpoint external) const;
   std::vector<BlockView> blocks_of(Address internal) const;

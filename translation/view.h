@@ -99,6 +99,14 @@ struct PortUse {
   std::vector<PortHolder> holders;
 };
 
+// An external UDP port or echo identifier that was in use before the engine began.
+struct RestingPort {
+  Protocol protocol = Protocol::udp;
+  Endpoint external;
+  Endpoint owner;  // who may have it all the same
+  TimePoint until;
+};
+
 // Told once for each event, from inside the engine's calls: be quick and do not call back.
 class Observer {
  public:

@@ -16,10 +16,7 @@
 #include <unistd.h>
 
 #include "natd/event_loop.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71  // Linux 5.14
-#endif
+#include "natd/host/namespace.h"
 
 namespace nat {
 namespace {
@@ -27,25 +24,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* kSysctlRoot = "/proc/sys/";
-
-std::string journal_path(const std::string& directory) {
-  struct stat status {};
-  if (stat("/proc/thread-self/ns/net", &status) != 0) {
-    throw std::runtime_error(
-        std::string("cannot tell the network namespace from /proc/thread-self/ns/net: ") +
-        std::strerror(errno) + "; is /proc mounted?");
-  }
-  return directory + "/netns-" + std::to_string(status.st_ino) + ".journal";
-}
-
-// A number that no other network namespace has had since the machine started; 0 where the kernel has none.
-std::uint64_t namespace_cookie() {
-  std::uint64_t cookie = 0;
-  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  socklen_t length = sizeof cookie;
-  if (getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0) return 0;
-  return cookie;
-}
 
 std::vector<std::string> read_lines(const std::string& path) {
   std::vector<std::string> lines;
@@ -112,7 +90,8 @@ std::optional<std::string> undo(const Json& entry) {
 }  // namespace
 
 Journal::Journal(std::string directory)
-    : path_(journal_path(directory)), namespace_line_(Json{{"namespace", namespace_cookie()}}.dump()) {
+    : path_(namespace_file(directory, ".journal")),
+      namespace_line_(Json{{"namespace", namespace_cookie()}}.dump()) {
   std::error_code ignored;
   std::filesystem::create_directories(directory, ignored);
   const std::vector<std::string> lines = read_lines(path_);

@@ -1,0 +1,197 @@
+// What is written down while ports are used must keep them from others after a restart, and nothing that
+// stands in the file may do harm.
+#include "natd/port_memory.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/octets.h"
+#include "tests/support/packet_builder.h"
+#include "tests/support/test_gateway.h"
+
+namespace nat::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr TimePoint kNow(std::chrono::hours(5));
+constexpr Duration kRest = std::chrono::seconds(120);
+
+class PortMemoryTest : public testing::Test {
+ protected:
+  PortMemoryTest() {
+    std::string pattern = (fs::temp_directory_path() / "natd-ports-XXXXXX").string();
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~PortMemoryTest() override { fs::remove_all(directory_); }
+
+  static MappingView mapping(Protocol protocol, const char* external, const char* internal) {
+    MappingView view;
+    view.protocol = protocol;
+    view.external = endpoint(external);
+    view.internal = endpoint(internal);
+    return view;
+  }
+  std::vector<RestingPort> recall(TimePoint now = kNow) { return PortMemory(directory_).recall(kRest, now); }
+  fs::path file() const {
+    for (const auto& entry : fs::directory_iterator(directory_)) return entry.path();
+    return {};
+  }
+
+  std::string directory_;
+};
+
+TEST_F(PortMemoryTest, APortInUseRestsFromTheRestartOn) {
+  const MappingView one = mapping(Protocol::udp, "203.0.113.11:4321", "10.0.0.1:5000");
+  { PortMemory(directory_).mapping_created(one, kNow - std::chrono::hours(2)); }
+  const auto resting = recall();
+  ASSERT_EQ(resting.size(), 1U);
+  EXPECT_EQ(resting[0].protocol, Protocol::udp);
+  EXPECT_EQ(resting[0].external, one.external);
+  EXPECT_EQ(resting[0].owner, one.internal);
+  EXPECT_EQ(resting[0].until, kNow + kRest);
+  // And from then on only: another restart does not begin the rest anew.
+  EXPECT_EQ(recall(kNow + std::chrono::seconds(100)).at(0).until, kNow + kRest);
+  EXPECT_TRUE(recall(kNow + kRest).empty());
+}
+
+TEST_F(PortMemoryTest, AReleasedPortRestsOnlyWhatIsLeft) {
+  {
+    PortMemory memory(directory_);
+    for (const char* external : {"203.0.113.11:7", "203.0.113.12:8"}) {
+      const MappingView one = mapping(Protocol::icmp, external, "10.0.0.1:7");
+      memory.mapping_created(one, kNow - std::chrono::seconds(300));
+      const int ago = one.external.port == 7 ? 30 : 130;
+      memory.mapping_removed(one, RemovalCause::expired, kNow - std::chrono::seconds(ago));
+    }
+  }
+  const auto resting = recall();
+  ASSERT_EQ(resting.size(), 1U) << "the other has rested enough";
+  EXPECT_EQ(resting[0].external, endpoint("203.0.113.11:7"));
+  EXPECT_EQ(resting[0].until, kNow + std::chrono::seconds(90));
+}
+
+TEST_F(PortMemoryTest, TheEarliestEndOfRestComesFirst) {
+  {
+    PortMemory memory(directory_);
+    for (const char* external : {"203.0.113.11:1024", "203.0.113.11:65535", "203.0.113.11:1"}) {
+      const MappingView one = mapping(Protocol::udp, external, "10.0.0.1:1");
+      memory.mapping_created(one, kNow);
+      memory.mapping_removed(one, RemovalCause::expired,
+                             kNow - std::chrono::seconds(one.external.port / 1024));
+    }
+  }
+  const auto resting = recall();
+  ASSERT_EQ(resting.size(), 3U);
+  EXPECT_EQ(resting[0].external.port, 65535);
+  EXPECT_EQ(resting[1].external.port, 1024);
+  EXPECT_EQ(resting[2].external.port, 1);
+}
+
+// TCP's are free at once, and a port forward is nobody else's anyway.
+TEST_F(PortMemoryTest, OnlyWhatRestsIsNoted) {
+  {
+    PortMemory memory(directory_);
+    memory.mapping_created(mapping(Protocol::tcp, "203.0.113.11:80", "10.0.0.1:80"), kNow);
+    MappingView forward = mapping(Protocol::udp, "203.0.113.11:53", "10.0.0.1:53");
+    forward.origin = Origin::configured;
+    memory.mapping_created(forward, kNow);
+  }
+  EXPECT_TRUE(recall().empty());
+  EXPECT_EQ(file(), fs::path()) << "nobody needs the file";
+}
+
+TEST_F(PortMemoryTest, AnotherBootsFileIsNotRead) {
+  { PortMemory(directory_).mapping_created(mapping(Protocol::udp, "203.0.113.11:5", "10.0.0.1:5"), kNow); }
+  {
+    std::fstream head(file(), std::ios::in | std::ios::out | std::ios::binary);
+    head.seekp(10);
+    head.put('!');
+  }
+  EXPECT_TRUE(recall().empty());
+  EXPECT_EQ(recall().size(), 0U);
+}
+
+TEST_F(PortMemoryTest, ACutOrGarbledFileDoesNoHarm) {
+  for (const std::uintmax_t size : {0U, 1U, 100U, 4096U, 4100U, 4096U + 16U * 2000U}) {
+    {
+      PortMemory(directory_).mapping_created(mapping(Protocol::udp, "203.0.113.11:3000", "10.0.0.1:5"), kNow);
+    }
+    fs::resize_file(file(), size);
+    EXPECT_TRUE(recall().empty()) << size;
+  }
+  { PortMemory(directory_).mapping_created(mapping(Protocol::udp, "203.0.113.11:3000", "10.0.0.1:5"), kNow); }
+  std::fstream records(file(), std::ios::in | std::ios::out | std::ios::binary);
+  records.seekp(4096);
+  for (int i = 0; i < 16 * 4000; ++i) records.put(static_cast<char>(i * 7));
+  records.close();
+  for (const RestingPort& port : recall()) {
+    EXPECT_LE(port.until, kNow + kRest);
+    EXPECT_NE(port.external.port, 0);
+  }
+}
+
+TEST_F(PortMemoryTest, ADirectoryThatCannotBeWrittenIsAProblemToTell) {
+  PortMemory memory("/proc/there-is-no-such-place");
+  EXPECT_NE(memory.problem().find("cannot write"), std::string::npos);
+  memory.mapping_created(mapping(Protocol::udp, "203.0.113.11:5", "10.0.0.1:5"), kNow);
+  EXPECT_TRUE(memory.recall(kRest, kNow).empty());
+}
+
+// --- The engine's side.
+
+Policy eight_ports() {
+  Policy policy = plain_policy();
+  policy.ports.ranges = {{40000, 40007}};
+  policy.ports.preserve = false;
+  return policy;
+}
+
+// Rows: C8
+TEST(EngineRest, ARecalledPortGoesToNobodyElseUntilItHasRested) {
+  TestGateway gateway(eight_ports());
+  const std::vector<RestingPort> resting{{Protocol::udp, endpoint("203.0.113.11:40003"),
+                                          endpoint("10.0.0.1:40003"), gateway.now() + seconds(120)}};
+  gateway.engine.rest(resting, gateway.now());
+  gateway.pass(milliseconds(119'999));
+  std::set<std::uint16_t> given;
+  for (std::uint16_t i = 0; i < 7; ++i) {
+    const Outcome outcome = gateway.from_inside(udp({address("10.0.0.2"), i}, endpoint("192.0.2.31:1")));
+    ASSERT_TRUE(outcome.forwarded());
+    given.insert(source_of(outcome.packet).port);
+  }
+  EXPECT_EQ(given.size(), 7U);
+  EXPECT_FALSE(given.contains(40003));
+  EXPECT_EQ(gateway.from_inside(udp("10.0.0.2:99", "192.0.2.31:1")).reason, Reason::ports_exhausted);
+  gateway.pass(milliseconds(1));
+  EXPECT_EQ(source_of(gateway.from_inside(udp("10.0.0.2:99", "192.0.2.31:1")).packet).port, 40003);
+}
+
+// Rows: C8
+TEST(EngineRest, ItsOwnerGetsItBackAtOnce) {
+  TestGateway gateway;
+  const std::vector<RestingPort> resting{{Protocol::udp, endpoint("203.0.113.11:4321"),
+                                          endpoint("10.0.0.1:4321"), gateway.now() + seconds(120)}};
+  gateway.engine.rest(resting, gateway.now());
+  EXPECT_NE(source_of(gateway.from_inside(udp("10.0.0.2:4321", "192.0.2.31:1")).packet).port, 4321);
+  EXPECT_EQ(source_of(gateway.from_inside(udp("10.0.0.1:4321", "192.0.2.31:1")).packet).port, 4321);
+}
+
+TEST(EngineRest, WhatCannotRestIsLeftAlone) {
+  TestGateway gateway(eight_ports());
+  const Endpoint used = source_of(gateway.from_inside(udp("10.0.0.2:1", "192.0.2.31:1")).packet);
+  const std::vector<RestingPort> resting{
+      {Protocol::udp, used, endpoint("10.0.0.1:1"), gateway.now() + seconds(120)},
+      {Protocol::udp, endpoint("203.0.113.11:5"), endpoint("10.0.0.1:1"), gateway.now() + seconds(120)},
+      {Protocol::udp, endpoint("198.51.100.1:40001"), endpoint("10.0.0.1:1"), gateway.now() + seconds(120)},
+      {Protocol::udp, endpoint("203.0.113.11:40001"), endpoint("10.0.0.1:1"), gateway.now()}};
+  gateway.engine.rest(resting, gateway.now());
+  const Gauges gauges = gateway.engine.gauges();
+  for (const Gauges::Pool& pool : gauges.pools) EXPECT_EQ(pool.resting, 0U);
+  EXPECT_EQ(source_of(gateway.from_inside(udp("10.0.0.2:1", "192.0.2.31:1")).packet), used);
+}
+
+}  // namespace
+}  // namespace nat::test
