@@ -15,7 +15,7 @@ import subprocess
 from .gateway import binary
 
 NO_WAY, ALONE = 1, 2
-SHORT = 3  # seconds that a peer tries where failure is possible: fifteen datagrams, or a SYN and its first repetition
+SHORT = 2  # seconds that a peer tries where failure is possible: ten datagrams, or a SYN and its first repetition
 
 _numbers = itertools.count(1)
 
