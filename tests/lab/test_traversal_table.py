@@ -61,7 +61,7 @@ def who_waits(one, order):
 
 @pytest.mark.rows("L3")
 @pytest.mark.parametrize("one, other, order", runs(), ids=lambda value: str(value).replace(" ", "-"))
-def test_punching_follows_the_table(sites, one, other, order):
+def test_punching_follows_the_table(sites, record_property, one, other, order):
     """A cell of the table: UDP and TCP, and for both also strict peers, at the same time."""
     lab, daemons, server = sites
     daemons["gw"].behave(one)
@@ -76,6 +76,7 @@ def test_punching_follows_the_table(sites, one, other, order):
         should, does = expected(table, one, other, order), punching.through(*found[what])
         line = f"{one} x {other}, {order}, {what}: expected {should}, observed {does}; {punching.summary(found[what])}"
         print(line)
+        record_property(what, f"expected {should}, observed {does}")
         if should != does:
             wrong.append(line)
     assert not wrong, "\n".join(wrong)

@@ -9,6 +9,6 @@ and the programs of iproute2.
         server = traffic.Responder(lab.out1, lab.out1.address)
         ...
 
-Modules, from the ground up: waiting, namespaces, processes, topology, gateway, then traffic, capture, natcheck
-and stun, which use a lab.
+Modules, from the ground up: waiting, namespaces, processes, topology, gateway, then traffic, capture, natcheck,
+stun and punching, which use a lab.
 """
