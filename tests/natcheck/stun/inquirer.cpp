@@ -1,7 +1,7 @@
 #include "tests/natcheck/stun/inquirer.h"
 
 #include <algorithm>
-#include <thread>
+#include <utility>
 
 #include "translation/net/wire.h"
 
@@ -76,16 +76,19 @@ void Inquirer::ask_at(const Pace& pace, const std::vector<Question*>& questions)
     add(question->port);
     add(question->answer_port);
   }
-  bool first = true;
+  for (const Question* question : questions) {
+    await_turn(ports);
+    question->port->send(question->request, question->server);
+  }
+  // The time for answers begins when all have been asked, which may take a while at a low rate.
+  bool asked_already = true;
   exchange(
       ports, pace,
       [&] {
+        if (std::exchange(asked_already, false)) return;
         for (Question* question : questions) {
-          if (settle(*question)) continue;
-          if (first) await_turn();
-          question->port->send(question->request, question->server);
+          if (!settle(*question)) question->port->send(question->request, question->server);
         }
-        first = false;
       },
       [&] {
         bool settled = true;
@@ -102,10 +105,9 @@ void Inquirer::wait_until(const std::vector<Port*>& ports, TimePoint end) const 
   while (Clock::now() < end) serve_once(all, end);
 }
 
-void Inquirer::await_turn() const {
-  const TimePoint now = Clock::now();
-  if (turn_ > now) std::this_thread::sleep_until(turn_);
-  turn_ = std::max(turn_, now) + std::chrono::microseconds(1'000'000 / settings_.rate);
+void Inquirer::await_turn(const Ports& ports) const {
+  while (Clock::now() < turn_) serve_once(ports, turn_);
+  turn_ = Clock::now() + std::chrono::microseconds(1'000'000 / settings_.rate);
 }
 
 }  // namespace nat::check::stun

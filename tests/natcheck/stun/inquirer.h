@@ -41,7 +41,7 @@ class Inquirer {
 
  private:
   void ask_at(const Pace& pace, const std::vector<Question*>& questions) const;
-  void await_turn() const;
+  void await_turn(const Ports& ports) const;
 
   const Settings& settings_;
   mutable TimePoint turn_ = TimePoint::min();  // of the next new transaction
