@@ -83,7 +83,9 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoin
   if (by.mapping == nullptr) {
     if (const auto refused = no_mapping(packet)) return refused;
   }
-  if (const auto refused = no_session(packet.source.address, by.mapping, Direction::outbound)) {
+  const Profile& profile = by.mapping != nullptr ? profile_of(*by.mapping) : profile_of(packet);
+  if (const auto refused =
+          no_session(packet.source.address, by.mapping, Direction::outbound, profile.limits)) {
     if (by.mapping == nullptr && !surely_a_port(packet)) expected.or_reason = Reason::ports_exhausted;
     return refused;
   }
@@ -93,7 +95,7 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoin
       return Reason::ports_exhausted;
     }
     check_choice(packet, *chosen);
-    const Behavior behavior = policy_.of(packet.protocol).mapping;
+    const Behavior behavior = profile.of(packet.protocol).mapping;
     const PortKey key{packet.protocol, *chosen};
     resting_.erase(key);
     by.mapping = &mappings_[key];
@@ -102,6 +104,7 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoin
                    .external = *chosen,
                    .behavior = behavior,
                    .remote = looked_at(behavior, packet.destination),
+                   .first_port = packet.destination.port,
                    .sessions = {}};
   }
   by.session = &open(*by.mapping, packet.destination, Direction::outbound);
@@ -122,7 +125,8 @@ std::optional<Reason> NaiveNat::arrive(const Words& packet, bool hairpinned, Fou
     }
     if (by.session != nullptr && packet.protocol != Protocol::tcp) return std::nullopt;
     if (by.session != nullptr && packet.bare_syn()) {
-      if (const auto refused = no_session(by.mapping->internal.address, by.mapping, Direction::inbound)) {
+      if (const auto refused = no_session(by.mapping->internal.address, by.mapping, Direction::inbound,
+                                          profile_of(*by.mapping).limits)) {
         return refused;
       }
       by.session = &open(*by.mapping, packet.source, Direction::inbound);
@@ -141,7 +145,8 @@ std::optional<Reason> NaiveNat::arrive(const Words& packet, bool hairpinned, Fou
   if (const auto refused = filter(*by.mapping, packet.source, hairpinned)) return refused;
   const Found other = by_internal(packet.protocol, by.mapping->internal, packet.source);
   if (other.session != nullptr && other.session->live) return Reason::session_conflict;
-  if (const auto refused = no_session(by.mapping->internal.address, by.mapping, Direction::inbound)) {
+  if (const auto refused = no_session(by.mapping->internal.address, by.mapping, Direction::inbound,
+                                      profile_of(*by.mapping).limits)) {
     return refused;
   }
   by.session = &open(*by.mapping, packet.source, Direction::inbound);
@@ -207,7 +212,7 @@ NaiveNat::Mapping* NaiveNat::mapping_at(Protocol protocol, Endpoint external) {
 
 NaiveNat::Mapping* NaiveNat::mapping_for(const Words& packet) {
   Mapping* dynamic = nullptr;
-  const Behavior behavior = policy_.of(packet.protocol).mapping;
+  const Behavior behavior = profile_of(packet).of(packet.protocol).mapping;
   for (auto& [key, mapping] : mappings_) {
     if (mapping.protocol != packet.protocol || mapping.internal != packet.source) continue;
     if (mapping.origin == Origin::configured) return &mapping;
@@ -216,6 +221,17 @@ NaiveNat::Mapping* NaiveNat::mapping_for(const Words& packet) {
     }
   }
   return dynamic;
+}
+
+const Profile& NaiveNat::profile_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const {
+  for (const HostRule& rule : policy_.host_rules) {
+    if (rule.protocol && *rule.protocol != protocol) continue;
+    if (rule.internal.contains(internal.address) && rule.internal_ports.contains(internal.port) &&
+        rule.remote_ports.contains(remote_port)) {
+      return rule.profile;
+    }
+  }
+  return policy_;
 }
 
 bool NaiveNat::serves(Protocol protocol, std::uint16_t port) const {
@@ -239,7 +255,7 @@ Reason NaiveNat::stray(const Words& packet) const {
 // RFC 4787 section 5. A remote is known as long as the mapping, even when its session has run out.
 std::optional<Reason> NaiveNat::filter(const Mapping& mapping, Endpoint remote, bool hairpinned) const {
   if (mapping.origin == Origin::configured || (hairpinned && !policy_.hairpin_filter)) return std::nullopt;
-  const Behavior behavior = policy_.of(mapping.protocol).filtering;
+  const Behavior behavior = profile_of(mapping).of(mapping.protocol).filtering;
   if (behavior == Behavior::endpoint_independent) return std::nullopt;
   for (const auto& [known, session] : mapping.sessions) {
     if (!session.answered || known.address != remote.address) continue;
@@ -248,9 +264,8 @@ std::optional<Reason> NaiveNat::filter(const Mapping& mapping, Endpoint remote, 
   return behavior == Behavior::address_dependent ? Reason::filtered_by_address : Reason::filtered_by_port;
 }
 
-std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapping,
-                                           Direction direction) const {
-  const Limits& limits = policy_.limits;
+std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapping, Direction direction,
+                                           const Limits& limits) const {
   std::size_t all = 0, of_host = 0, answered = 0, unanswered = 0;
   for (const auto& [key, other] : mappings_) {
     for (const auto& [remote, session] : other.sessions) {
@@ -260,7 +275,7 @@ std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapp
       if (&other == mapping) ++(session.answered ? answered : unanswered);
     }
   }
-  if (all >= limits.sessions) return Reason::session_limit;
+  if (all >= policy_.limits.sessions) return Reason::session_limit;
   if (of_host >= limits.sessions_per_host) return Reason::host_session_limit;
   const bool strangers_full =
       direction == Direction::inbound && unanswered >= (limits.sessions_per_mapping + 1) / 2;
@@ -279,7 +294,7 @@ std::optional<Reason> NaiveNat::no_mapping(const Words& packet) const {
   const auto own = hosts.find(packet.source.address);
   if (own == hosts.end()) {
     if (hosts.size() >= limits.hosts) return Reason::host_limit;
-  } else if (own->second >= limits.mappings_per_host) {
+  } else if (own->second >= profile_of(packet).limits.mappings_per_host) {
     return Reason::host_mapping_limit;
   }
   return std::nullopt;
@@ -293,7 +308,7 @@ NaiveNat::Session& NaiveNat::open(Mapping& mapping, Endpoint remote, Direction d
   session = {};
   session.answered = direction == Direction::outbound;
   session.from_outside = direction == Direction::inbound;
-  const Timeouts& timeouts = policy_.timeouts;
+  const Timeouts& timeouts = profile_of(mapping).timeouts;
   session.last = now_ + (mapping.protocol == Protocol::udp   ? timeouts.udp
                          : mapping.protocol == Protocol::tcp ? timeouts.tcp_opening
                                                              : timeouts.icmp);
@@ -302,7 +317,7 @@ NaiveNat::Session& NaiveNat::open(Mapping& mapping, Endpoint remote, Direction d
 }
 
 void NaiveNat::touch(const Mapping& mapping, Session& session, const Words& packet, Direction direction) {
-  const Timeouts& timeouts = policy_.timeouts;
+  const Timeouts& timeouts = profile_of(mapping).timeouts;
   switch (mapping.protocol) {
     case Protocol::udp:
       if (direction == Direction::outbound || (timeouts.udp_inbound_refresh && session.answered)) {
@@ -313,14 +328,14 @@ void NaiveNat::touch(const Mapping& mapping, Session& session, const Words& pack
       if (direction == Direction::outbound) session.last = now_ + timeouts.icmp;
       return;
     case Protocol::tcp:
-      touch_tcp(session, packet, direction);
+      touch_tcp(session, packet, direction, timeouts, now_);
   }
 }
 
 // The table of RFC 7857 section 2 as the requirements have it.
-void NaiveNat::touch_tcp(Session& session, const Words& packet, Direction direction) {
+void NaiveNat::touch_tcp(Session& session, const Words& packet, Direction direction, const Timeouts& timeouts,
+                         TimePoint now) {
   using State = SessionState;
-  const Timeouts& timeouts = policy_.timeouts;
   const int sender = direction == Direction::outbound ? 0 : 1;
   const State own_init = sender == 0 ? State::internal_init : State::external_init;
   const State own_fin = sender == 0 ? State::internal_fin : State::external_fin;
@@ -330,7 +345,7 @@ void NaiveNat::touch_tcp(Session& session, const Words& packet, Direction direct
   if (over && packet.bare_syn()) {
     session.state = own_init;
     session.acked[0] = session.acked[1] = false;
-    session.last = now_ + timeouts.tcp_opening;
+    session.last = now + timeouts.tcp_opening;
     return;
   }
   if (packet.ack && !packet.rst) session.acked[sender] = true;
@@ -342,9 +357,9 @@ void NaiveNat::touch_tcp(Session& session, const Words& packet, Direction direct
     case State::external_init:
       if (any_syn && session.state != own_init) {
         session.state = State::established;
-        session.last = now_ + open;
+        session.last = now + open;
       } else if (any_syn && sender == 0) {
-        session.last = now_ + timeouts.tcp_opening;
+        session.last = now + timeouts.tcp_opening;
       }
       return;
     case State::established:
@@ -353,22 +368,22 @@ void NaiveNat::touch_tcp(Session& session, const Words& packet, Direction direct
       if (packet.rst) {
         if (receiver_acked && packet.far_off) return;
         session.state = State::reset;
-        session.last = now_ + timeouts.tcp_reset;
+        session.last = now + timeouts.tcp_reset;
         return;
       }
       if (packet.fin && session.state == State::established) {
         session.state = own_fin;
       } else if (packet.fin && session.state != own_fin) {
         session.state = State::both_fin;
-        session.last = now_ + timeouts.tcp_closing;
+        session.last = now + timeouts.tcp_closing;
         return;
       }
-      session.last = now_ + open;
+      session.last = now + open;
       return;
     case State::reset:
       if (packet.rst) return;
       session.state = State::established;
-      session.last = now_ + open;
+      session.last = now + open;
       return;
     default:
       return;

@@ -56,6 +56,7 @@ class NaiveNat {
     Behavior behavior;
     Endpoint remote;  // as far as the behaviour looks at it
     Origin origin = Origin::dynamic;
+    std::uint16_t first_port = 0;          // of the remote that its first packet went to
     std::map<Endpoint, Session> sessions;  // by remote
   };
 
@@ -100,6 +101,14 @@ class NaiveNat {
   Found by_external(Protocol protocol, Endpoint external, Endpoint remote);
   Mapping* mapping_for(const Words& packet);
   Mapping* mapping_at(Protocol protocol, Endpoint external);
+  // The first rule that fits, or what holds for everybody.
+  const Profile& profile_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const;
+  const Profile& profile_of(const Mapping& mapping) const {
+    return profile_for(mapping.protocol, mapping.internal, mapping.first_port);
+  }
+  const Profile& profile_of(const Words& outbound) const {
+    return profile_for(outbound.protocol, outbound.source, outbound.destination.port);
+  }
   bool serves(Protocol protocol, std::uint16_t port) const;
   Reason stray(const Words& packet) const;
 
@@ -108,11 +117,13 @@ class NaiveNat {
                               Expected& expected);
   std::optional<Reason> arrive(const Words& packet, bool hairpinned, Found& by);
   std::optional<Reason> filter(const Mapping& mapping, Endpoint remote, bool hairpinned) const;
-  std::optional<Reason> no_session(Address internal, const Mapping* mapping, Direction direction) const;
+  std::optional<Reason> no_session(Address internal, const Mapping* mapping, Direction direction,
+                                   const Limits& limits) const;
   std::optional<Reason> no_mapping(const Words& packet) const;
   Session& open(Mapping& mapping, Endpoint remote, Direction direction);
   void touch(const Mapping& mapping, Session& session, const Words& packet, Direction direction);
-  void touch_tcp(Session& session, const Words& packet, Direction direction);
+  static void touch_tcp(Session& session, const Words& packet, Direction direction, const Timeouts& timeouts,
+                        TimePoint now);
   void end(PortKey key);
 
   // Ports.

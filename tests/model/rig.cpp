@@ -267,8 +267,9 @@ void Rig::check_explanation(const Words& words, const Explanation& explanation, 
   // A hairpinned packet may need two sessions, and the second is refused after the first was made.
   const bool limit = reason == Reason::host_session_limit || reason == Reason::session_limit;
   if (limit && naive_.is_external(words.destination.address)) return;
-  // Whether a filter lets a hairpinned packet in may hang on the port that its sender will get.
-  if (mapped && naive_.policy().hairpin_filter) return;
+  // What becomes of a hairpinned packet may hang on the port that its sender will get: whether the filter
+  // knows it, and whether a session is there already.
+  if (mapped && naive_.is_external(words.destination.address)) return;
   fail(std::string("explain foretold ") + to_string(explanation.reason) + ", and it was " +
        to_string(reason) + " for " + in_words(words));
 }
@@ -536,7 +537,33 @@ Policy Rig::other_policy() {
       if (chance(80)) policy.external_addresses.push_back(address);
     }
   }
+  policy.host_rules.clear();
+  for (std::uint32_t rules = chance(40) ? 1 + below(3) : 0; rules > 0; --rules) {
+    policy.host_rules.push_back(random_rule(policy));
+  }
   return policy;
+}
+
+// Behaviours, times and limits for some hosts, ports or remotes; the ports are everybody's.
+HostRule Rig::random_rule(const Policy& general) {
+  HostRule rule;
+  rule.internal = Prefix(Address(10, 0, 0, static_cast<std::uint8_t>(below(5))), chance(50) ? 32 : 30);
+  if (chance(50)) rule.protocol = kProtocols[below(3)];
+  if (chance(30)) rule.internal_ports = {2000, 2001};
+  if (chance(30)) rule.remote_ports = {7000, 7001};
+  rule.profile = general;
+  for (const Protocol protocol : kProtocols) {
+    rule.profile.of(protocol) = {static_cast<Behavior>(below(3)), static_cast<Behavior>(below(3))};
+  }
+  rule.profile.timeouts.udp = seconds(120 + 60 * below(5));
+  rule.profile.timeouts.icmp = seconds(60 + 30 * below(3));
+  rule.profile.timeouts.tcp_opening = seconds(30 + 60 * below(3));
+  rule.profile.timeouts.udp_inbound_refresh = chance(50);
+  if (profile_.scarce && chance(50)) {
+    rule.profile.limits.mappings_per_host = 2 + below(6);
+    rule.profile.limits.sessions_per_host = 4 + below(8);
+  }
+  return rule;
 }
 
 void Rig::change_policy() {

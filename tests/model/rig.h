@@ -74,6 +74,7 @@ class Rig {
 
   Policy first_policy(std::uint64_t seed) const;
   Policy other_policy();
+  HostRule random_rule(const Policy& general);
   Words random_words(Protocol protocol, Realm in);
   void choose_flags(Words& words);
   Endpoint random_internal();
