@@ -454,6 +454,7 @@ MappingView Tables::view(std::uint32_t mapping) const {
   view.internal = m.internal;
   view.external = m.external;
   view.behavior = m.behavior;
+  if (m.origin == Origin::dynamic) view.filtering = profile_of(m).of(m.protocol).filtering;
   view.remote = m.remote;
   view.sessions = m.answered.count + m.unanswered.count;
   view.remembered = m.remembered.count;

@@ -25,9 +25,11 @@ struct MappingView {
   Endpoint internal;
   Endpoint external;
   Behavior behavior = Behavior::endpoint_independent;  // the mapping behaviour it was made under
-  Endpoint remote;                                     // what that behaviour tells apart, else unspecified
-  std::uint32_t sessions = 0;                          // live ones
-  std::uint32_t remembered = 0;  // remotes without a live session that the filter still knows
+  Behavior filtering =
+      Behavior::endpoint_independent;  // the filtering behaviour now; none of a configured one
+  Endpoint remote;                     // what that behaviour tells apart, else unspecified
+  std::uint32_t sessions = 0;          // live ones
+  std::uint32_t remembered = 0;        // remotes without a live session that the filter still knows
   TimePoint expires = kNever;
   Origin origin = Origin::dynamic;
   std::string name;  // of a configured one

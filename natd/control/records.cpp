@@ -28,14 +28,13 @@ std::string protocol_name(std::uint8_t number) {
 
 }  // namespace
 
-Json mapping_record(const MappingView& mapping, Behavior filtering, TimePoint now) {
-  const bool anybody = mapping.origin == Origin::configured;
+Json mapping_record(const MappingView& mapping, TimePoint now) {
   Json record{{"id", mapping.id},
               {"proto", to_string(mapping.protocol)},
               {"internal", mapping.internal.to_string()},
               {"external", mapping.external.to_string()},
               {"mapping", to_string(mapping.behavior)},
-              {"filtering", to_string(anybody ? Behavior::endpoint_independent : filtering)}};
+              {"filtering", to_string(mapping.filtering)}};
   if (mapping.remote != Endpoint{}) record["remote"] = endpoint_text(mapping.remote);
   record["sessions"] = mapping.sessions;
   record["remembered"] = mapping.remembered;

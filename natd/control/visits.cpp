@@ -1,6 +1,7 @@
 #include "natd/control/visits.h"
 
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -40,6 +41,12 @@ class Walk {
   bool begun_ = false;
 };
 
+std::string too_many(std::uint64_t id) {
+  return error_line(
+      id, {"too-many", "more than " + std::to_string(kMostSelected) + " mappings have such sessions",
+           "narrow the filter, by internal for example"});
+}
+
 // Which mappings a filter means. Terms about sessions need a walk over the sessions first.
 class Selection {
  public:
@@ -48,7 +55,23 @@ class Selection {
     session_filter_.origin.reset();
   }
 
-  bool ready() const { return ready_; }
+  // A step towards knowing them. Nothing once they are known; else whether to come again, with the reason in
+  // `out` when there is none to come again for.
+  std::optional<bool> prepare(std::uint64_t id, std::string& out) {
+    if (!ready_) {
+      collect();
+      return true;
+    }
+    if (!overflown()) return std::nullopt;
+    out += too_many(id);
+    return false;
+  }
+
+  bool contains(const MappingView& mapping) const {
+    return filter_.matches(mapping) && (!filter_.asks_for_sessions() || selected_.contains(mapping.id));
+  }
+
+ private:
   bool overflown() const { return selected_.size() > kMostSelected; }
 
   void collect() {
@@ -60,11 +83,6 @@ class Selection {
     ready_ = !more || overflown();
   }
 
-  bool contains(const MappingView& mapping) const {
-    return filter_.matches(mapping) && (!filter_.asks_for_sessions() || selected_.contains(mapping.id));
-  }
-
- private:
   const Filter filter_;
   Filter session_filter_;
   Walk walk_;
@@ -72,40 +90,26 @@ class Selection {
   std::unordered_set<std::uint64_t> selected_;
 };
 
-std::string too_many(std::uint64_t id) {
-  return error_line(
-      id, {"too-many", "more than " + std::to_string(kMostSelected) + " mappings have such sessions",
-           "narrow the filter, by internal for example"});
-}
-
 class MappingDump : public Reply {
  public:
   MappingDump(Service& service, std::uint64_t id, const Filter& filter)
       : id_(id), selection_(service, filter), walk_(service) {}
 
   bool next(std::string& out) override {
-    if (!selection_.ready()) {
-      selection_.collect();
-      return true;
-    }
-    if (selection_.overflown()) {
-      out += too_many(id_);
-      return false;
-    }
-    std::vector<std::pair<MappingView, Behavior>> found;
+    if (const auto more = selection_.prepare(id_, out)) return *more;
+    std::vector<MappingView> found;
     const TimePoint now = Gateway::now();
     std::uint32_t total = 0;
     const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      const Policy& policy = engine.policy();
       engine.visit_mappings(cursor, kVisitBudget, now, [&](const MappingView& mapping) {
         ++total;
-        if (selection_.contains(mapping)) found.emplace_back(mapping, policy.of(mapping.protocol).filtering);
+        if (selection_.contains(mapping)) found.push_back(mapping);
       });
     });
     total_ += total;
     shown_ += found.size();
     Json items = Json::array();
-    for (const auto& [mapping, filtering] : found) items.push_back(mapping_record(mapping, filtering, now));
+    for (const MappingView& mapping : found) items.push_back(mapping_record(mapping, now));
     if (!items.empty()) out += items_line(id_, std::move(items));
     if (!more) out += done_line(id_, {{"shown", shown_}, {"total", total_}});
     return more;
@@ -155,14 +159,7 @@ class Flush : public Reply {
       : id_(id), selection_(service, filter), walk_(service) {}
 
   bool next(std::string& out) override {
-    if (!selection_.ready()) {
-      selection_.collect();
-      return true;
-    }
-    if (selection_.overflown()) {
-      out += too_many(id_);
-      return false;
-    }
+    if (const auto more = selection_.prepare(id_, out)) return *more;
     const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
       const std::uint64_t before = engine.counters().sessions_removed;
       mappings_ += engine.flush(

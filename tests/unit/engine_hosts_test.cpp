@@ -45,6 +45,7 @@ TEST(EngineHosts, PartialCone) {
   const Endpoint cone = mapped(gateway, "10.0.0.1:4321", kOut1);
   EXPECT_TRUE((PortRange{40000, 40009}.contains(cone.port)));
   EXPECT_EQ(mapped(gateway, "10.0.0.1:4321", kOut2), cone);
+  EXPECT_EQ(gateway.mappings()[0].filtering, kAny);
   EXPECT_TRUE(gateway.from_outside(udp(endpoint("198.51.100.9:9"), cone)).forwarded());
 
   for (const char* other : {"10.0.0.1:5000", "10.0.0.2:4321", "10.0.0.2:40001"}) {
