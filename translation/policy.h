@@ -82,6 +82,8 @@ struct Policy : Profile {
 
   // Ports that belong to the gateway itself and are never given away.
   PortSet reserved_ports;
+  // Of a hundred ports of an address and protocol, how many may rest at a time (RFC 6888 REQ-8).
+  std::uint32_t resting_share = 25;
   // Whether a host may get a mapping on another external address when its own has no port left (RFC 7857
   // section 4).
   bool soft_pairing = false;

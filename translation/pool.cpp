@@ -30,8 +30,8 @@ void Pool::configure(const Policy& policy, const Profiles& profiles) {
     addresses.push_back(known ? std::move(addresses_[*known]) : PoolAddress{address, {}});
     for (const Protocol protocol : kProtocols) {
       // Identifiers of ICMP queries share no number space with the gateway's own ports.
-      addresses.back().of(protocol).configure(ranges,
-                                              protocol == Protocol::icmp ? PortSet() : policy.reserved_ports);
+      addresses.back().of(protocol).configure(
+          ranges, protocol == Protocol::icmp ? PortSet() : policy.reserved_ports, policy.resting_share);
     }
   }
   addresses_ = std::move(addresses);

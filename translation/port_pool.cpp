@@ -17,7 +17,8 @@ unsigned nth_bit(std::uint64_t word, unsigned n) {
 
 }  // namespace
 
-void PortPool::configure(const std::vector<PortRange>& ranges, const PortSet& reserved) {
+void PortPool::configure(const std::vector<PortRange>& ranges, const PortSet& reserved,
+                         std::uint32_t resting_share) {
   eligible_.fill(0);
   capacity_ = 0;
   for (const PortRange& range : ranges) {
@@ -28,6 +29,7 @@ void PortPool::configure(const std::vector<PortRange>& ranges, const PortSet& re
       ++capacity_;
     }
   }
+  most_resting_ = capacity_ * resting_share / 100;
   for (unsigned word = 0; word < kWords; ++word) free_[word] = eligible_[word] & ~taken_[word];
   for (const auto& [port, rest] : resting_) free_[port >> 6] &= ~(std::uint64_t{1} << (port & 63));
   group_count_.fill(0);
@@ -133,8 +135,7 @@ void PortPool::release(std::uint16_t port, Endpoint owner, TimePoint until, Time
   }
   resting_[port] = {owner, until, next_serial_};
   rest_order_.emplace_back(port, next_serial_++);
-  const auto most = capacity_ / 4;
-  while (resting_.size() > most && !rest_order_.empty()) {
+  while (resting_.size() > most_resting_ && !rest_order_.empty()) {
     const auto [oldest, serial] = rest_order_.front();
     rest_order_.pop_front();
     const auto rest = resting_.find(oldest);

@@ -23,8 +23,9 @@ namespace nat {
 class PortPool {
  public:
   // Says which ports may be given away. Ports in use stay in use; what they become when released follows the
-  // new rule.
-  void configure(const std::vector<PortRange>& ranges, const PortSet& reserved);
+  // new rule. Of a hundred ports `resting_share` may rest at a time.
+  void configure(const std::vector<PortRange>& ranges, const PortSet& reserved,
+                 std::uint32_t resting_share = 25);
 
   // Takes this very port, for `owner`, when it is free or rests since the same owner had it.
   bool take(std::uint16_t port, Endpoint owner);
@@ -37,8 +38,8 @@ class PortPool {
                                     std::optional<unsigned> parity);
   // Takes the free port of the ranges, in rising order, that follows the last one it gave, around the end.
   std::optional<std::uint16_t> pick_next(std::span<const PortRange> ranges);
-  // The port becomes free, after resting until `until` when that lies ahead. At most a quarter of the pool
-  // rests; beyond that the one that rested longest becomes free.
+  // The port becomes free, after resting until `until` when that lies ahead. Where more would rest than may,
+  // the one that rested longest becomes free.
   void release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now);
   // Frees ports whose rest is over; each counts against the budget.
   void wake(TimePoint now, unsigned& budget);
@@ -77,6 +78,7 @@ class PortPool {
   std::array<std::uint64_t, kWords> taken_{};
   std::array<std::uint16_t, 16> group_count_{};  // free ports in each 4096
   std::uint32_t capacity_ = 0;
+  std::uint32_t most_resting_ = 0;
   std::uint32_t used_ = 0;
   std::unordered_map<std::uint16_t, Rest> resting_;
   std::deque<std::pair<std::uint16_t, std::uint64_t>> rest_order_;  // port and serial; stale ones are skipped

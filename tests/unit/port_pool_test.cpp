@@ -138,6 +138,21 @@ TEST(PortPool, TheOwnerComesBackToItsPort) {
 
 // At most a quarter rests, or the pool would starve itself.
 // Rows: C8x
+TEST(PortPool, HowManyRestIsASetting) {
+  for (const std::uint32_t share : {0U, 10U, 100U}) {
+    PortPool pool;
+    pool.configure({{40000, 40099}}, {}, share);
+    SeededRandom random(1);
+    const std::vector<PortRange> all{{40000, 40099}};
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool.pick(random, all, std::nullopt));
+    for (std::uint16_t port = 40000; port < 40100; ++port) {
+      pool.release(port, {}, TimePoint(std::chrono::seconds(120)), TimePoint());
+    }
+    EXPECT_EQ(pool.resting(), share);
+  }
+}
+
+// Rows: C8x
 TEST(PortPool, AtMostAQuarterRests) {
   PortPool pool = pool_of({{2000, 2039}});
   for (std::uint16_t port = 2000; port < 2020; ++port) {
