@@ -168,7 +168,7 @@ TEST(EngineHosts, PortOverloadingIsForLaboratories) {
 }
 
 // The paired address is full: hard pairing refuses, soft pairing takes another address.
-// Rows: X4 U2 C2
+// Rows: X4 U2 C2 C3
 TEST(EngineHosts, HardAndSoftPairing) {
   for (const bool soft : {false, true}) {
     Policy policy = plain_policy();
