@@ -25,6 +25,9 @@ struct Profile {
 inline constexpr Profile kProfiles[] = {
     {"prompt", true, false}, {"late", false, false}, {"scarce", true, true}};
 
+// "udp 10.0.0.1:5000 > 192.0.2.31:53 from internal".
+std::string in_words(const Words& words);
+
 class Rig {
  public:
   Rig(const Profile& profile, std::uint64_t seed);
