@@ -1,11 +1,13 @@
 """What nobody asked for is dropped without a word, and no internal address is reachable from outside."""
 
+import socket
+import struct
 import time
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 
-from natlab import capture, raw, topology, traffic
+from natlab import capture, raw, topology, traffic, wire
 from natlab.waiting import wait_until
 
 WINDOW = 7.0  # seconds; RFC 5382 REQ-4 would allow an ICMP error only after 6
@@ -40,6 +42,31 @@ def test_unsolicited_packets_are_dropped_in_silence(lab, natd, mapped):
             time.sleep(0.2)
         assert [str(packet) for packet in back.stop()] == []
         assert [str(packet) for packet in inside.stop()] == []
+
+
+@pytest.mark.rows("NO2", "T4b", "TT8")
+def test_a_scan_of_every_port_hears_nothing(lab, natd, servers):
+    """A SYN and a datagram to each of the 65,535 ports, where no socket is: no RST, no ICMP, not even from the gateway's
+    own range of ports; and its traffic goes on."""
+    source, target = socket.inet_aton(lab.out2.address), socket.inet_aton(topology.EXTERNAL)
+    syn_length, udp_length = 40, 28
+    with wire.Ear(lab.out2) as ear, lab.out2.socket(socket.SOCK_RAW, protocol=socket.IPPROTO_RAW) as sock:
+        for port in range(1, 65536):
+            head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, syn_length, port, 0x4000, 64, 6, 0, source, target)
+            sock.sendto(head + _tcp_syn(source, target, port), (topology.EXTERNAL, 0))
+            head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, udp_length, port, 0x4000, 64, 17, 0, source, target)
+            sock.sendto(head + struct.pack("!HHHH", 998, port, 8, 0), (topology.EXTERNAL, 0))
+        with traffic.Stream(lab.in1, servers[0].endpoint) as stream:
+            stream.echo(b"meanwhile")
+        heard = ear.hear(lambda packet: packet[12:16] == target, timeout=1.0)
+        assert heard is None, IP(heard).summary()
+
+
+def _tcp_syn(source, target, port):
+    segment = struct.pack("!HHIIBBHHH", 998, port, 1, 0, 0x50, 2, 8192, 0, 0)
+    total = sum(struct.unpack("!16H", source + target + struct.pack("!HH", 6, len(segment)) + segment))
+    total = (total & 0xffff) + (total >> 16)
+    return segment[:16] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + segment[18:]
 
 
 @pytest.mark.rows("T10", "NO3")

@@ -141,6 +141,34 @@ TEST(EngineLimits, EachHasItsName) {
   }
 }
 
+// A host's share is one for all its protocols, identifiers of pings included.
+// Rows: C4
+TEST(EngineLimits, OneShareForPortsAndIdentifiers) {
+  Policy policy = plain_policy();
+  policy.limits.mappings_per_host = 3;
+  TestGateway gateway(policy);
+  EXPECT_TRUE(gateway.from_inside(udp(host(1), endpoint(kOut1))).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp(host(1), endpoint(kOut1), kSyn)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(echo("10.0.0.1", "192.0.2.31", 1)).forwarded());
+  EXPECT_EQ(gateway.from_inside(echo("10.0.0.1", "192.0.2.31", 2)).reason, Reason::host_mapping_limit);
+  EXPECT_EQ(gateway.from_inside(udp(host(1, 9), endpoint(kOut1))).reason, Reason::host_mapping_limit);
+  EXPECT_TRUE(gateway.from_inside(echo("10.0.0.2", "192.0.2.31", 2)).forwarded());
+}
+
+// A pool with gaps: all of it is used, and nothing between.
+// Rows: C3
+TEST(EngineLimits, ThePoolNeedNotBeContiguous) {
+  Policy policy = plain_policy();
+  policy.external_addresses = {address("203.0.113.11"), address("203.0.113.13"), address("203.0.113.20"),
+                               address("203.0.113.21"), address("198.51.100.22")};
+  TestGateway gateway(policy);
+  std::set<Address> seen;
+  for (std::uint32_t number = 1; number <= 200; ++number) {
+    seen.insert(source_of(gateway.from_inside(udp(host(number), endpoint(kOut1))).packet).address);
+  }
+  EXPECT_EQ(seen, std::set<Address>(policy.external_addresses.begin(), policy.external_addresses.end()));
+}
+
 TEST(EngineLimits, Hosts) {
   Policy policy = plain_policy();
   policy.limits.hosts = 2;

@@ -42,6 +42,18 @@ TEST(MappingLog, NeverNamesARemote) {
     EXPECT_EQ(line.find("192.0.2.31"), std::string::npos) << line;
 }
 
+// Rows: B4 C14
+TEST(MappingLog, TellsOfBlocksWithoutBeingAsked) {
+  MappingLog log;
+  const BlockView block{Address(203, 0, 113, 11), {57472, 57535}, true, Address(10, 0, 0, 2)};
+  log.block_changed(block, true, kStart);
+  log.block_changed(block, false, kStart + 1s);
+  EXPECT_EQ(log.take(kStart + 1s, kUnix + 1000),
+            (std::vector<std::string>{
+                "block given 2026-11-21T13:12:47.123Z 203.0.113.11 57472-57535 to 10.0.0.2",
+                "block back 2026-11-21T13:12:48.123Z 203.0.113.11 57472-57535 from 10.0.0.2"}));
+}
+
 TEST(MappingLog, KeepsSilentWhenNobodyAsked) {
   MappingLog log;
   log.mapping_created(mapping(), kStart);

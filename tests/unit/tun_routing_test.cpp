@@ -138,16 +138,29 @@ TEST(TunRouting, NothingToChangeIsNothingToRun) {
 }
 
 TEST(TunRouting, TheSafetyNetLetsNothingCrossButByNatd) {
-  const std::string net = tun_safety_net(home().links, {});
+  const std::string net = tun_safety_net(home().links, {}, {60000, 60999});
   EXPECT_NE(net.find("iifname { \"lan0\", \"natd-int\" } oifname \"wan0\" drop"), std::string::npos);
   EXPECT_NE(net.find("iifname { \"wan0\", \"natd-ext\" } oifname \"lan0\" drop"), std::string::npos);
 }
 
 TEST(TunRouting, TheSafetyNetLetsExemptRemotesIn) {
-  const std::string net = tun_safety_net(home().links, {{*Prefix::parse("192.0.2.32"), {0, 65535}}});
+  const std::string net =
+      tun_safety_net(home().links, {{*Prefix::parse("192.0.2.32"), {0, 65535}}}, {60000, 60999});
   EXPECT_LT(net.find("iifname \"wan0\" oifname \"lan0\" jump from_exempt"),
             net.find("iifname { \"wan0\", \"natd-ext\" } oifname \"lan0\" drop"));
   EXPECT_NE(net.find("add rule ip natd_tun from_exempt ip saddr 192.0.2.32/32 accept"), std::string::npos);
+}
+
+// Whoever scans the gateway's own ports hears no more than from those of mappings; a socket's own RST does
+// leave.
+TEST(TunRouting, WhereNoSocketIsNobodyAnswers) {
+  const std::string net = tun_safety_net(home().links, {}, {60000, 60999});
+  EXPECT_NE(net.find("oifname \"wan0\" tcp sport 60000-60999 tcp flags & rst == rst goto resets"),
+            std::string::npos);
+  EXPECT_NE(net.find("oifname { \"wan0\", \"natd-ext\" } icmp type destination-unreachable icmp code "
+                     "port-unreachable drop"),
+            std::string::npos);
+  EXPECT_NE(net.find("meta skuid 0-4294967294 return\n    drop"), std::string::npos);
 }
 
 // Rows: TT6

@@ -121,7 +121,8 @@ std::string tun_batch(const TunRouting& before, const TunRouting& after) {
   return text;
 }
 
-std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exempt) {
+std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exempt,
+                           PortRange gateway_ports) {
   const auto drop = [](const std::string& from, const char* device, const std::string& to) {
     return "    iifname { \"" + from + "\", \"" + device + "\" } oifname \"" + to + "\" drop\n";
   };
@@ -134,6 +135,20 @@ std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exe
          drop(links.internal, kTunInternal, links.external) + "    iifname \"" + links.external +
          "\" oifname \"" + links.internal + "\" jump from_exempt\n" +
          drop(links.external, kTunExternal, links.internal) +
+         "  }\n"
+         "  chain from_gateway {\n"
+         "    type filter hook output priority -150; policy accept;\n"
+         "    oifname { \"" +
+         links.external + "\", \"" + kTunExternal +
+         "\" } icmp type destination-unreachable icmp code port-unreachable drop\n"
+         "    oifname \"" +
+         links.external + "\" tcp sport " + std::to_string(gateway_ports.first) + "-" +
+         std::to_string(gateway_ports.last) +
+         " tcp flags & rst == rst goto resets\n"
+         "  }\n"
+         "  chain resets {\n"
+         "    meta skuid 0-4294967294 return\n"
+         "    drop\n"
          "  }\n"
          "}\n" +
          exempt_rules(kTunTable, exempt);

@@ -59,10 +59,11 @@ inline constexpr const char* kTunLocalRule = "pref 4 lookup local protocol kerne
 // between.
 std::string tun_batch(const TunRouting& before, const TunRouting& after);
 
-// Input of `nft -f -`: nothing crosses between the sides but through natd, whatever the routes say. It stays
-// when natd is killed.
-// Apart from what exempt remotes send: natd leaves that alone.
-std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exempt);
+// Input of `nft -f -`: nothing crosses between the sides but through natd, whatever the routes say; and where
+// no socket is, neither a RST nor a port-unreachable message tells the outside so (`gateway_ports` are the
+// gateway's own). It stays when natd is killed.
+// What exempt remotes send crosses: natd leaves that alone.
+std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exempt, PortRange gateway_ports);
 inline constexpr const char* kTunTable = "natd_tun";
 // The same as an argument of nft(8); does no harm when there is none.
 std::string tun_safety_net_removal();

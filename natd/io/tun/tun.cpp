@@ -142,7 +142,8 @@ class Tun : public Backend {
 void Tun::install(const Links& links, const LocalPorts& local) {
   links_ = links;
   local_ = local;
-  journal_.run({"nft", "-f", "-"}, {"nft", tun_safety_net_removal()}, tun_safety_net(links, exempt_));
+  journal_.run({"nft", "-f", "-"}, {"nft", tun_safety_net_removal()},
+               tun_safety_net(links, exempt_, gateway_ports_));
   internal_.emplace(kTunInternal, queues_);
   external_.emplace(kTunExternal, queues_);
   set_up_device(*internal_);
