@@ -2,7 +2,7 @@
 // octets are rewritten in place. It makes no system call, reads no clock, starts no thread and writes no log.
 // It is not thread-safe: its owner calls it from one thread at a time.
 //
-// The way of a packet (engine.cpp reads as this list):
+// The way of a packet (pipeline.cpp reads as this list):
 //   parse -> fragment memory -> session hit: rewrite
 //                            -> outbound miss: admission, mapping (and port), session, rewrite
 //                            -> inbound miss: mapping, filter, session, rewrite

@@ -8,38 +8,6 @@
 #include "translation/rewrite.h"
 
 namespace nat {
-namespace {
-
-// Refusals that the internal host should hear of: nothing is wrong with its packet, there is no room for it.
-bool is_shortage(Reason reason) {
-  switch (reason) {
-    case Reason::no_external_address:
-    case Reason::ports_exhausted:
-    case Reason::mapping_limit:
-    case Reason::session_limit:
-    case Reason::host_limit:
-    case Reason::host_mapping_limit:
-    case Reason::host_session_limit:
-    case Reason::mapping_session_limit:
-    case Reason::creation_rate:
-      return true;
-    default:
-      return false;
-  }
-}
-
-Verdict refuse(Reason reason) { return {.reason = reason}; }
-
-bool is_unwanted_syn(Reason reason, const PacketView& view) {
-  const bool unwanted = reason == Reason::unsolicited_syn || reason == Reason::filtered_by_address ||
-                        reason == Reason::filtered_by_port;
-  return unwanted && view.protocol() == Protocol::tcp && bare_syn(view.tcp_flags());
-}
-
-// Errors that fell due and that nobody has taken.
-constexpr std::size_t kMostDueErrors = 1024;
-
-}  // namespace
 
 Flow flow_of(const PacketView& view, Realm in) {
   Flow flow;
@@ -418,54 +386,6 @@ Verdict Engine::Pipeline::hairpin(const PacketView& view, const Packet& packet) 
   return {.reason = Reason::hairpinned, .out = Realm::internal, .hairpin_source = original};
 }
 
-// --- ICMP errors (RFC 5508 section 4). They follow the session of the packet they quote and never touch a
-// timer.
-
-Verdict Engine::Pipeline::error_inbound(const PacketView& view) {
-  Quote quote;
-  if (const auto reason = view.quote(quote)) return refuse(*reason);
-  if (error_quote_inbound(view, quote)) return {.reason = Reason::translated, .out = Realm::internal};
-  if (serves(quote.protocol, quote.source, quote.destination)) return refuse(Reason::gateway_traffic);
-  return refuse(Reason::icmp_no_session);
-}
-
-// An error about a packet that left from an external endpoint of ours: the quote's source and the error's
-// destination become internal.
-bool Engine::Pipeline::error_quote_inbound(const PacketView& view, Quote& quote) {
-  const SessionTable& sessions = tables_.sessions();
-  const std::uint32_t number =
-      sessions.find_inbound({quote.protocol, quote.source, remote_of(quote, quote.destination)});
-  if (!open(number)) return false;
-  rewrite_quote_source(view, quote, sessions[number].internal());
-  rewrite_destination_address(view, sessions[number].internal_address);
-  return true;
-}
-
-// An error about a packet that was delivered to an internal endpoint: the quote's destination and the error's
-// source become external.
-Verdict Engine::Pipeline::error_outbound(const PacketView& view) {
-  Quote quote;
-  if (const auto reason = view.quote(quote)) return refuse(*reason);
-  const SessionTable& sessions = tables_.sessions();
-  const std::uint32_t number =
-      sessions.find_outbound({quote.protocol, quote.destination, remote_of(quote, quote.source)});
-  if (!open(number)) return refuse(Reason::icmp_no_session);
-  const Address original = view.source_address();
-  const bool returns = tables_.is_external(view.destination_address());
-  if (returns) {
-    // Both sides of a hairpinned session must be there before anything is changed.
-    const std::uint32_t other =
-        sessions.find_inbound({quote.protocol, quote.source, sessions[number].external()});
-    if (!open(other)) return refuse(Reason::icmp_no_session);
-  }
-  rewrite_quote_destination(view, quote, sessions[number].external());
-  rewrite_source_address(view, sessions[number].external_address);
-  refresh_identification(view);
-  if (!returns) return {.reason = Reason::translated, .out = Realm::external};
-  if (!error_quote_inbound(view, quote)) return refuse(Reason::icmp_no_session);
-  return {.reason = Reason::hairpinned, .out = Realm::internal, .hairpin_source = original};
-}
-
 // --- What every packet needs.
 
 bool Engine::Pipeline::open(std::uint32_t number) const {
@@ -561,100 +481,6 @@ Verdict Engine::Pipeline::finish(Verdict verdict, const PacketView* view, const 
   if (view != nullptr) answer_refusal(verdict, *view, in);
   tell_refusal(verdict.reason, view, packet, in);
   return verdict;
-}
-
-void Engine::Pipeline::tell_refusal(Reason reason, const PacketView* view, const Packet& packet, Realm in) {
-  Observer* const observer = tables_.observer();
-  if (observer == nullptr) return;
-  Refusal refusal;
-  refusal.reason = reason;
-  refusal.in = in;
-  refusal.length = static_cast<std::uint16_t>(packet.octets.size());
-  refusal.from_gateway = packet.from_gateway;
-  refusal.octets = packet.octets;
-  if (view != nullptr) {
-    const bool ports = view->translatable() && !view->icmp_error();
-    refusal.ip_protocol = view->ip_protocol();
-    refusal.source = ports ? view->source() : Endpoint{view->source_address(), 0};
-    refusal.destination = ports ? view->destination() : Endpoint{view->destination_address(), 0};
-    if (ports && view->protocol() == Protocol::tcp) refusal.tcp_flags = view->tcp_flags();
-  }
-  observer->refused(refusal, tables_.now());
-  if (observer->asks_why(refusal)) {
-    observer->explained(refusal, account(packet, in, reason), tables_.now());
-  }
-}
-
-// RFC 6888 REQ-11: the host hears that there is no room, as a soft error that leaves its other connections
-// alone. The external side hears nothing.
-void Engine::Pipeline::answer_refusal(Verdict& verdict, const PacketView& view, Realm in) {
-  const Policy& policy = tables_.policy();
-  if (in == Realm::external) {
-    if (is_unwanted_syn(verdict.reason, view) && may_answer(view)) answer_syn(verdict, view);
-    return;
-  }
-  if (!is_shortage(verdict.reason) || !may_answer(view) || !may_send_error()) return;
-  verdict.reply =
-      make_icmp_error(reply_, view, policy.internal_address, icmp::kUnreachable, icmp::kHostUnreachable);
-}
-
-bool Engine::Pipeline::may_send_error() {
-  const Limits& limits = tables_.policy().limits;
-  if (!icmp_rate_.allow(limits.icmp_rate, limits.icmp_burst, tables_.now())) {
-    ++tables_.counters().icmp_errors_suppressed;
-    return false;
-  }
-  ++tables_.counters().icmp_errors_made;
-  return true;
-}
-
-void Engine::Pipeline::answer_syn(Verdict& verdict, const PacketView& view) {
-  const Policy& policy = tables_.policy();
-  switch (policy.misbehavior.syn_answer) {
-    case SynAnswer::none:
-      if (policy.unsolicited_syn == UnsolicitedSyn::icmp_delayed &&
-          !held_syns_.hold(view, policy.limits.held_syns, tables_.now())) {
-        ++tables_.counters().syns_not_held;
-      }
-      break;
-    case SynAnswer::reset:
-      if (may_send_error()) verdict.reply = make_reset(reply_, view);
-      break;
-    case SynAnswer::icmp:
-      if (!may_send_error()) break;
-      verdict.reply = make_icmp_error(reply_, view, view.destination_address(), icmp::kUnreachable,
-                                      icmp::kPortUnreachable);
-      break;
-  }
-}
-
-// Internal and external side have come together on this session.
-void Engine::Pipeline::forget_syn(std::uint32_t number) {
-  const Session& session = tables_.sessions()[number];
-  if (session.protocol == Protocol::tcp) held_syns_.forget(session.external(), session.remote());
-}
-
-// True when more is due now.
-bool Engine::Pipeline::expire_syns(unsigned budget) {
-  if (tables_.policy().unsolicited_syn == UnsolicitedSyn::silent) held_syns_.clear();
-  for (; budget > 0; --budget) {
-    if (!held_syns_.take_due(tables_.now(), reply_)) return false;
-    due_errors_.push_back(std::move(reply_));
-    if (due_errors_.size() > kMostDueErrors) due_errors_.pop_front();
-  }
-  return held_syns_.next_deadline() <= tables_.now();
-}
-
-bool Engine::Pipeline::take_own(OwnPacket& own) {
-  while (!due_errors_.empty()) {
-    reply_ = std::move(due_errors_.front());
-    due_errors_.pop_front();
-    // The address may have left the pool meanwhile.
-    if (!tables_.is_external(Address(load32(&reply_[ip::kSource]))) || !may_send_error()) continue;
-    own = {.out = Realm::external, .octets = reply_};
-    return true;
-  }
-  return false;
 }
 
 void Engine::Pipeline::prefetch(std::span<const Packet> packets, std::span<const Realm> in) const {

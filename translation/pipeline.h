@@ -140,6 +140,8 @@ class Engine::Pipeline {
   std::vector<std::uint8_t> reply_;
 };
 
+inline Verdict refuse(Reason reason) { return {.reason = reason}; }
+
 Flow flow_of(const PacketView& view, Realm in);
 // One end of a quoted packet as sessions know it when it is the remote.
 inline Endpoint remote_of(const Quote& quote, Endpoint end) {
