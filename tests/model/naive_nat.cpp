@@ -12,6 +12,10 @@ Endpoint looked_at(Behavior behavior, Endpoint remote) {
   return remote;
 }
 
+bool within(const std::vector<PortRange>& ranges, std::uint16_t port) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](PortRange range) { return range.contains(port); });
+}
+
 }  // namespace
 
 // --- Packets.
@@ -223,15 +227,15 @@ NaiveNat::Mapping* NaiveNat::mapping_for(const Words& packet) {
   return dynamic;
 }
 
-const Profile& NaiveNat::profile_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const {
+const HostRule* NaiveNat::rule_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const {
   for (const HostRule& rule : policy_.host_rules) {
     if (rule.protocol && *rule.protocol != protocol) continue;
     if (rule.internal.contains(internal.address) && rule.internal_ports.contains(internal.port) &&
         rule.remote_ports.contains(remote_port)) {
-      return rule.profile;
+      return &rule;
     }
   }
-  return policy_;
+  return nullptr;
 }
 
 bool NaiveNat::serves(Protocol protocol, std::uint16_t port) const {
@@ -295,6 +299,12 @@ std::optional<Reason> NaiveNat::no_mapping(const Words& packet) const {
   if (own == hosts.end()) {
     if (hosts.size() >= limits.hosts) return Reason::host_limit;
   } else if (own->second >= profile_of(packet).limits.mappings_per_host) {
+    return Reason::host_mapping_limit;
+  }
+  const auto alike = std::count_if(mappings_.begin(), mappings_.end(), [&](const auto& entry) {
+    return entry.second.protocol == packet.protocol && entry.second.internal.address == packet.source.address;
+  });
+  if (static_cast<std::size_t>(alike) >= profile_of(packet).limits.mappings_per_host_of(packet.protocol)) {
     return Reason::host_mapping_limit;
   }
   return std::nullopt;
@@ -484,16 +494,29 @@ void NaiveNat::apply(Policy policy, TimePoint now) {
 
 bool NaiveNat::eligible(Protocol protocol, std::uint16_t port) const {
   if (port == 0 || (protocol != Protocol::icmp && policy_.reserved_ports[port])) return false;
-  return std::any_of(policy_.ports.ranges.begin(), policy_.ports.ranges.end(),
-                     [&](PortRange range) { return range.first <= port && port <= range.last; });
+  return within(policy_.ports.ranges, port) ||
+         std::any_of(policy_.host_rules.begin(), policy_.host_rules.end(), [&](const HostRule& rule) {
+           return rule.own_ports && within(rule.profile.ports.ranges, port);
+         });
+}
+
+bool NaiveNat::offered(const Words& packet, std::uint16_t port) const {
+  if (!eligible(packet.protocol, port)) return false;
+  const HostRule* rule = rule_for(packet.protocol, packet.source, packet.destination.port);
+  if (rule != nullptr && rule->own_ports) return within(rule->profile.ports.ranges, port);
+  return within(policy_.ports.ranges, port) &&
+         std::none_of(policy_.host_rules.begin(), policy_.host_rules.end(), [&](const HostRule& other) {
+           return other.own_ports && within(other.profile.ports.ranges, port);
+         });
 }
 
 // RFC 4787 REQ-3a, for TCP and UDP. Ranges that leave the class of the internal port out serve it all the
 // same.
-bool NaiveNat::in_class(Protocol protocol, std::uint16_t internal, std::uint16_t external) const {
-  if (protocol == Protocol::icmp || (internal < 1024) == (external < 1024)) return true;
-  for (std::uint32_t port = internal < 1024 ? 1 : 1024; port < (internal < 1024 ? 1024U : 65536U); ++port) {
-    if (eligible(protocol, static_cast<std::uint16_t>(port))) return false;
+bool NaiveNat::in_class(const Words& packet, std::uint16_t external) const {
+  const bool low = packet.source.port < 1024;
+  if (packet.protocol == Protocol::icmp || low == (external < 1024)) return true;
+  for (std::uint32_t port = low ? 1 : 1024; port < (low ? 1024U : 65536U); ++port) {
+    if (offered(packet, static_cast<std::uint16_t>(port))) return false;
   }
   return true;
 }
@@ -539,7 +562,7 @@ void NaiveNat::check_choice(const Words& packet, Endpoint chosen) {
   if (!is_external(chosen.address)) complain(packet, "got an address outside of the pool");
   for (const auto& [key, mapping] : mappings_) {
     if (mapping.internal.address == packet.source.address && mapping.origin == Origin::dynamic &&
-        mapping.external.address != chosen.address) {
+        mapping.external.address != chosen.address && !policy_.soft_pairing) {
       complain(packet, "got another external address than the host's other mappings");
     }
   }
@@ -548,32 +571,35 @@ void NaiveNat::check_choice(const Words& packet, Endpoint chosen) {
     if (free(protocol, chosen, packet.source) == Free::no) complain(packet, "kept a port that was not free");
   } else {
     if (free(protocol, chosen, {}) == Free::no) complain(packet, "got a port that was not free");
-    if (policy_.ports.preserve && free(protocol, kept, packet.source) == Free::yes &&
-        in_class(protocol, packet.source.port, kept.port)) {
+    if (profile_of(packet).ports.preserve && free(protocol, kept, packet.source) == Free::yes &&
+        offered(packet, kept.port) && in_class(packet, kept.port)) {
       complain(packet, "lost its port though that was free");
     }
   }
-  if (!in_class(protocol, packet.source.port, chosen.port)) complain(packet, "got a port of the other class");
+  if (!offered(packet, chosen.port)) complain(packet, "got a port of other hosts");
+  if (!in_class(packet, chosen.port)) complain(packet, "got a port of the other class");
 }
 
 bool NaiveNat::surely_a_port(const Words& packet) const {
+  const auto room_on = [&](Address address) {
+    for (std::uint32_t port = 1; port < 65536; ++port) {
+      const auto number = static_cast<std::uint16_t>(port);
+      if (offered(packet, number) && in_class(packet, number) &&
+          free(packet.protocol, {address, number}, {}) == Free::yes) {
+        return true;
+      }
+    }
+    return false;
+  };
   std::vector<Address> addresses = policy_.external_addresses;
+  if (policy_.soft_pairing) return std::any_of(addresses.begin(), addresses.end(), room_on);
   for (const auto& [key, mapping] : mappings_) {
     if (mapping.internal.address == packet.source.address && mapping.origin == Origin::dynamic) {
       addresses = {mapping.external.address};
     }
   }
   // Which of several addresses the host would have got is not known: all must have room.
-  return std::all_of(addresses.begin(), addresses.end(), [&](Address address) {
-    for (std::uint32_t port = 1; port < 65536; ++port) {
-      const auto number = static_cast<std::uint16_t>(port);
-      if (in_class(packet.protocol, packet.source.port, number) &&
-          free(packet.protocol, {address, number}, {}) == Free::yes) {
-        return true;
-      }
-    }
-    return false;
-  });
+  return std::all_of(addresses.begin(), addresses.end(), room_on);
 }
 
 void NaiveNat::complain(const Words& packet, const std::string& what) {

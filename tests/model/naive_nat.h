@@ -101,8 +101,12 @@ class NaiveNat {
   Found by_external(Protocol protocol, Endpoint external, Endpoint remote);
   Mapping* mapping_for(const Words& packet);
   Mapping* mapping_at(Protocol protocol, Endpoint external);
-  // The first rule that fits, or what holds for everybody.
-  const Profile& profile_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const;
+  // The first rule that fits; null when none does.
+  const HostRule* rule_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const;
+  const Profile& profile_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const {
+    const HostRule* rule = rule_for(protocol, internal, remote_port);
+    return rule == nullptr ? policy_ : rule->profile;
+  }
   const Profile& profile_of(const Mapping& mapping) const {
     return profile_for(mapping.protocol, mapping.internal, mapping.first_port);
   }
@@ -127,8 +131,10 @@ class NaiveNat {
   void end(PortKey key);
 
   // Ports.
+  // Whether anybody may get the port, and whether a mapping of this packet may, by the rule that fits it.
   bool eligible(Protocol protocol, std::uint16_t port) const;
-  bool in_class(Protocol protocol, std::uint16_t internal, std::uint16_t external) const;
+  bool offered(const Words& packet, std::uint16_t port) const;
+  bool in_class(const Words& packet, std::uint16_t external) const;
   enum class Free { no, perhaps, yes };
   Free free(Protocol protocol, Endpoint external, Endpoint owner) const;
   bool surely_a_port(const Words& packet) const;

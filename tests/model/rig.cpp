@@ -46,8 +46,10 @@ Policy Rig::first_policy(std::uint64_t seed) const {
   policy.timeouts.fragment_wait = seconds(seed % 2 == 0 ? 2 : 10);
   policy.timeouts.fragment_lifetime = seconds(seed % 3 == 0 ? 5 : 30);
   policy.external_addresses = {kPool[0], kPool[1]};
+  // For a whole run as well: what spilled over stays where it is when pairing hardens.
+  policy.soft_pairing = seed % 5 == 0;
   if (profile_.scarce) {
-    policy.external_addresses = {kPool[0]};
+    if (!policy.soft_pairing) policy.external_addresses = {kPool[0]};
     policy.ports.ranges = {{600, 605}, {2000, 2039}};
     policy.ports.rest = seconds(50);
   }
@@ -406,7 +408,7 @@ Policy Rig::other_policy() {
   return policy;
 }
 
-// Behaviours, times and limits for some hosts, ports or remotes; the ports are everybody's.
+// Behaviours, times, limits and sometimes ports for some hosts, ports or remotes.
 HostRule Rig::random_rule(const Policy& general) {
   HostRule rule;
   rule.internal = Prefix(Address(10, 0, 0, static_cast<std::uint8_t>(below(5))), chance(50) ? 32 : 30);
@@ -424,6 +426,13 @@ HostRule Rig::random_rule(const Policy& general) {
   if (profile_.scarce && chance(50)) {
     rule.profile.limits.mappings_per_host = 2 + below(6);
     rule.profile.limits.sessions_per_host = 4 + below(8);
+    rule.profile.limits.udp_mappings_per_host = below(4);
+  }
+  if (chance(40)) {
+    const auto first = static_cast<std::uint16_t>(1998 + below(8));
+    rule.profile.ports.ranges = {{first, static_cast<std::uint16_t>(first + 1 + below(4))}};
+    rule.profile.ports.preserve = chance(50);
+    rule.own_ports = true;
   }
   return rule;
 }
