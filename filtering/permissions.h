@@ -39,6 +39,7 @@ class Permissions {
   }
 
   bool contains(std::uint32_t mapping, Address remote) const { return find(mapping, remote) != kNone; }
+  std::uint32_t used() const { return records_.used(); }
 
  private:
   struct Record {

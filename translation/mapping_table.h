@@ -51,6 +51,7 @@ class MappingTable {
 
   Mapping& operator[](std::uint32_t number) { return mappings_[number]; }
   const Mapping& operator[](std::uint32_t number) const { return mappings_[number]; }
+  std::uint32_t used() const { return mappings_.used(); }
   bool full() const { return mappings_.used() == mappings_.capacity(); }
   std::uint32_t capacity() const { return mappings_.capacity(); }
   std::uint32_t high_water() const { return mappings_.high_water(); }

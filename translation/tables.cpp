@@ -524,6 +524,7 @@ void Tables::fill(Gauges& gauges) const {
   gauges.sessions = live_sessions_;
   gauges.remembered = remembered_;
   gauges.hosts = hosts_.used();
+  gauges.records = mappings_.used() + sessions_.used() + hosts_.used() + permissions_.used();
   for (const PoolAddress& address : pool_.addresses()) {
     for (const Protocol protocol : kProtocols) {
       const PortPool& ports = address.of(protocol);

@@ -161,6 +161,9 @@ struct Gauges {
   std::uint32_t datagrams = 0;  // fragmented datagrams in memory
   std::uint32_t held_fragments = 0;
   std::uint32_t held_bytes = 0;
+  // What the tables hold in all: mappings, sessions, hosts and permissions, ended ones until they are cleared
+  // away.
+  std::uint32_t records = 0;
   std::uint32_t held_syns = 0;  // that may get an ICMP error yet
   std::vector<Pool> pools;
 };

@@ -535,6 +535,7 @@ bool Rig::finish() {
   if (gauges.mappings != configured || used != configured) fail("mappings remain");
   if (gauges.sessions != 0 || gauges.remembered != 0) fail("sessions remain");
   if (gauges.hosts > configured) fail("hosts remain");
+  if (gauges.records != configured + gauges.hosts) fail("memory was not given back");
   if (resting != 0) fail("ports rest for ever");
   if (gauges.datagrams != 0 || gauges.held_fragments != 0 || gauges.held_bytes != 0) fail("fragments remain");
   return failure_.empty();
