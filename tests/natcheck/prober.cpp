@@ -5,18 +5,9 @@
 namespace nat::check {
 
 void Prober::start(const ProbeRequest& request, TimePoint now) {
-  if (!take_token(now)) return report(request, Outcome::unavailable);
+  if (!allowance_.take(now)) return report(request, Outcome::unavailable);
   if (request.protocol == Protocol::udp) return start_udp(request);
   start_tcp(request, now);
-}
-
-bool Prober::take_token(TimePoint now) {
-  const std::chrono::duration<double> passed = now - refilled_;
-  tokens_ = std::min(kBurst, tokens_ + passed.count() * kPerSecond);
-  refilled_ = now;
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
-  return true;
 }
 
 void Prober::start_udp(const ProbeRequest& request) {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 
+#include "tests/natcheck/allowance.h"
 #include "tests/natcheck/tcp_port.h"
 #include "tests/natcheck/udp_port.h"
 
@@ -55,7 +56,6 @@ class Prober {
     Outcome outcome;
   };
 
-  bool take_token(TimePoint now);
   void start_udp(const ProbeRequest& request);
   void start_tcp(const ProbeRequest& request, TimePoint now);
   bool settle(Dial& dial, TimePoint now);
@@ -65,8 +65,7 @@ class Prober {
   UdpPort& udp_;
   TcpPort& tcp_;
   Reporter reporter_;
-  double tokens_ = kBurst;
-  TimePoint refilled_ = Clock::now();
+  Allowance allowance_{kBurst, kPerSecond};
   std::deque<ProbeRequest> sent_;  // datagrams that an ICMP error may still come back for
   std::vector<Dial> dials_;
   std::deque<Failure> failures_;  // how the latest dials ended that did not connect

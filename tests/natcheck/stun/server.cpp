@@ -74,7 +74,7 @@ void Server::step() {
 void Server::answer_datagrams(Port& port) {
   port.take_errors();
   for (const Heard& heard : port.take_heard()) {
-    if (!take_token(Clock::now())) return;
+    if (!allowance_.take(Clock::now())) return;
     const auto answer = reply(heard.message, Protocol::udp, port.local(), heard.from, layout_);
     if (answer) port_at(answer->from)->send(answer->message, answer->to);
   }
@@ -87,15 +87,6 @@ void Server::answer_streams(Listener& listener) {
       if (answer) stream->send(answer->message);
     }
   }
-}
-
-bool Server::take_token(TimePoint now) {
-  const std::chrono::duration<double> passed = now - refilled_;
-  tokens_ = std::min(kBurst, tokens_ + passed.count() * kPerSecond);
-  refilled_ = now;
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
-  return true;
 }
 
 Port* Server::port_at(const Endpoint& local) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "tests/natcheck/allowance.h"
 #include "tests/natcheck/signal_port.h"
 #include "tests/natcheck/stun/port.h"
 #include "tests/natcheck/stun/reply.h"
@@ -48,15 +49,13 @@ class Server {
   void step();
   void answer_datagrams(Port& port);
   void answer_streams(Listener& listener);
-  bool take_token(TimePoint now);
   Port* port_at(const Endpoint& local);
 
   Layout layout_;
   SignalPort signals_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  double tokens_ = kBurst;
-  TimePoint refilled_ = Clock::now();
+  Allowance allowance_{kBurst, kPerSecond};
 };
 
 }  // namespace nat::check::stun
