@@ -156,7 +156,9 @@ Remedy remedy_for(const Refused& refused, const Policy& policy, const Profile& p
   const bool of_hosts =
       key.find("-per-") != std::string_view::npos || key.starts_with("ports.") || key.ends_with(".filtering");
   if (refused.profile != 0 && of_hosts) {
-    remedy.text += "; in rule " + std::to_string(refused.profile) + " of hosts.rule too, if that sets it";
+    const std::size_t behind = remedy.text.find(remedy.setting) + remedy.setting.size();
+    remedy.text.insert(
+        behind, " (and in rule " + std::to_string(refused.profile) + " of hosts.rule, if that sets it)");
     remedy.setting.clear();
   }
   return remedy;

@@ -377,9 +377,10 @@ TEST(Explain, NamesTheLimitAndTheRule) {
   ask_and_do(ruled, udp("10.0.0.1:4322", kOut1), Realm::internal, told);
   EXPECT_EQ(told.setting, "");
   EXPECT_EQ(told.remedy,
-            "natctl set limits.mappings-per-host=3; in rule 1 of hosts.rule too, if that sets it");
+            "natctl set limits.mappings-per-host=3 (and in rule 1 of hosts.rule, if that sets it)");
   ask_and_do(ruled, udp(kOut2, kExternal), Realm::external, told);
-  EXPECT_NE(told.remedy.find("in rule 1 of hosts.rule too"), std::string::npos);
+  EXPECT_NE(told.remedy.find("udp.filtering=endpoint-independent (and in rule 1 of hosts.rule"),
+            std::string::npos);
 }
 
 TEST(Explain, ComesTrueForWhatPasses) {
