@@ -197,7 +197,7 @@ std::unique_ptr<Reply> whose(Service& service, const Request& request) {
                                  {"internal", holder.internal.to_string()},
                                  {"state", holder.resting ? "resting" : "in-use"}});
   }
-  return say(done_line(request.id, std::move(answer)));
+  return say(done_line(request.id, answer));
 }
 
 }  // namespace

@@ -90,6 +90,11 @@ def test_filtered_fragments_stay_outside(lab, natd, servers):
         assert traffic.ask(sock, servers[0].endpoint, PAYLOAD)[1] == PAYLOAD
 
 
+def hoards(process):
+    """Whether it runs under AddressSanitizer, which holds freed memory back for a while."""
+    return "libasan" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
 def resident(process):
     """Kilobytes of memory that a program uses."""
     return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())[1])
@@ -119,7 +124,7 @@ def test_a_flood_of_orphans_disturbs_nobody(lab, natd, servers):
             if number == 5000:
                 before = resident(daemon_of(natd))
         pulse.wait_beats(10)
-    assert resident(daemon_of(natd)) - before < 4_000, "kilobytes"
+    assert hoards(daemon_of(natd)) or resident(daemon_of(natd)) - before < 4_000, "kilobytes"
     with traffic.udp_socket(lab.in1) as sock:
         assert traffic.ask(sock, servers[0].endpoint, PAYLOAD, tries=1)[1] == PAYLOAD
 
