@@ -206,7 +206,8 @@ def key_of(classname, name):
     modules = [index for index, part in enumerate(parts) if part.startswith("test_")]
     if modules:
         return ".".join(parts[modules[0]:] + [name]), parameters.rstrip("]")
-    parameterised = re.fullmatch(r"(?:\w+/)?(\w+\.\w+)/\w+", name)
+    # ctest repeats behind the name what the parameter was.
+    parameterised = re.fullmatch(r"(?:\w+/)?(\w+\.\w+)/\w+(?:\s+# GetParam\(\) = .*)?", name, re.DOTALL)
     return (parameterised[1] if parameterised else name), parameters
 
 

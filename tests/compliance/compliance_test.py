@@ -155,8 +155,8 @@ def test_a_marked_test_that_no_report_knows_is_told(tree):
 def test_markers_may_take_several_lines_and_tests_parameters(tree):
     put(tree, "tests/unit/engine_test.cpp", UNIT.replace("// Rows: U4", "// Rows: U4\n// Rows: U5b"))
     assert "| lets timers be configured | Engine.Parity | unit | holds |" in write(tree)
-    cases = [*ALL[:1], case("Every/Engine.Parity/0"), *ALL[2:]]
-    assert problems(tree, cases) == []
+    for name in ("Every/Engine.Parity/0", "Every/Engine.Parity/Odd  # GetParam() = true"):
+        assert problems(tree, [*ALL[:1], case(name), *ALL[2:]]) == []
 
 
 def test_a_lab_test_without_datapaths_says_where_it_runs(tree):
