@@ -28,7 +28,10 @@ Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, Ti
     if (!is_external(packet.destination.address)) return expected;
     const auto refused = arrive(packet, false, by);
     expected.reason = refused ? *refused : Reason::translated;
-    if (refused) return expected;
+    if (refused) {
+      misbehave(packet, *refused);
+      return expected;
+    }
     expected.out = Realm::internal;
     expected.destination = by.mapping->internal;
     return expected;
@@ -59,6 +62,7 @@ Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, Ti
     second.source = by.mapping->external;
     Found target;
     if (const auto refused = arrive(second, true, target)) {
+      misbehave(second, *refused);
       expected.reason = *refused;
       return expected;
     }
@@ -68,6 +72,13 @@ Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, Ti
   }
   expected.source = by.mapping->external;
   return expected;
+}
+
+// A mapping may end because somebody was refused at it.
+void NaiveNat::misbehave(const Words& inbound, Reason refused) {
+  if (!policy_.misbehavior.filter_ends_mapping) return;
+  if (refused != Reason::filtered_by_address && refused != Reason::filtered_by_port) return;
+  end({inbound.protocol, inbound.destination});
 }
 
 std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoint> chosen, Found& by,
@@ -330,7 +341,8 @@ void NaiveNat::touch(const Mapping& mapping, Session& session, const Words& pack
   const Timeouts& timeouts = profile_of(mapping).timeouts;
   switch (mapping.protocol) {
     case Protocol::udp:
-      if (direction == Direction::outbound || (timeouts.udp_inbound_refresh && session.answered)) {
+      if (direction == Direction::outbound ? !policy_.misbehavior.no_outbound_refresh
+                                           : timeouts.udp_inbound_refresh && session.answered) {
         session.last = now_ + timeouts.udp;
       }
       return;

@@ -120,6 +120,7 @@ class NaiveNat {
   std::optional<Reason> leave(const Words& packet, std::optional<Endpoint> chosen, Found& by,
                               Expected& expected);
   std::optional<Reason> arrive(const Words& packet, bool hairpinned, Found& by);
+  void misbehave(const Words& inbound, Reason refused);
   std::optional<Reason> filter(const Mapping& mapping, Endpoint remote, bool hairpinned) const;
   std::optional<Reason> no_session(Address internal, const Mapping* mapping, Direction direction,
                                    const Limits& limits) const;

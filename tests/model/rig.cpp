@@ -401,6 +401,8 @@ Policy Rig::other_policy() {
       if (chance(80)) policy.external_addresses.push_back(address);
     }
   }
+  policy.misbehavior.no_outbound_refresh = chance(10);
+  policy.misbehavior.filter_ends_mapping = chance(10);
   policy.host_rules.clear();
   for (std::uint32_t rules = chance(40) ? 1 + below(3) : 0; rules > 0; --rules) {
     policy.host_rules.push_back(random_rule(policy));
