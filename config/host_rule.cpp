@@ -45,13 +45,6 @@ Diagnostic complaint(std::string message, std::string_view hint = kExample) {
   return {{}, "hosts.rule", std::move(message), std::string(hint)};
 }
 
-// The first word of the text, removed from it together with the blanks after it.
-std::string_view take_word(std::string_view& text) {
-  const std::string_view word = text.substr(0, text.find_first_of(" \t"));
-  text = trimmed(text.substr(word.size()));
-  return word;
-}
-
 std::optional<Diagnostic> read_selector(std::string_view text, HostRuleText& rule) {
   const std::string_view hosts = take_word(text);
   const auto prefix = Prefix::parse(hosts);
@@ -105,6 +98,17 @@ std::optional<Diagnostic> read_assignment(std::string_view word, HostRuleText& r
   return std::nullopt;
 }
 
+// The settings as the rule's hosts have them; nothing but their profile is looked at.
+Settings settings_under(const HostRuleText& rule, const Settings& settings) {
+  Settings theirs;
+  static_cast<Profile&>(theirs.policy) = settings.policy;
+  for (const auto& [key, value] : rule.assignments) {
+    const Option* option = find_option(key);
+    option->read(*option, value, theirs);
+  }
+  return theirs;
+}
+
 }  // namespace
 
 bool is_for_hosts(std::string_view key) {
@@ -135,13 +139,14 @@ std::string format_host_rule(const HostRuleText& rule) {
   return text;
 }
 
-Settings settings_under(const HostRuleText& rule, const Settings& settings) {
-  Settings changed = settings;
+std::vector<std::string> breaches(const HostRuleText& rule, const Settings& settings) {
+  const Settings theirs = settings_under(rule, settings);
+  std::vector<std::string> found;
   for (const auto& [key, value] : rule.assignments) {
-    const Option* option = find_option(key);
-    option->read(*option, value, changed);
+    const Option& option = *find_option(key);
+    if (option.breaks_rule(theirs)) found.push_back(option.breach(theirs));
   }
-  return changed;
+  return found;
 }
 
 void resolve_host_rules(Settings& settings) {

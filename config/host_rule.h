@@ -33,8 +33,8 @@ std::string format_host_rule(const HostRuleText& rule);
 // Whether a rule may set the key.
 bool is_for_hosts(std::string_view key);
 
-// The settings as the rule's hosts have them.
-Settings settings_under(const HostRuleText& rule, const Settings& settings);
+// What the rule gives its hosts that an RFC forbids, as Option::breach says it.
+std::vector<std::string> breaches(const HostRuleText& rule, const Settings& settings);
 // Makes the policy's rules from the settings'. To be called whenever either has changed.
 void resolve_host_rules(Settings& settings);
 

@@ -363,10 +363,8 @@ std::vector<std::string> breaches(const Settings& settings) {
     if (option.breaks_rule(settings)) found.push_back(option.breach(settings));
   }
   for (const HostRuleText& rule : settings.host_rules) {
-    const Settings theirs = settings_under(rule, settings);
-    for (const auto& [key, value] : rule.assignments) {
-      const Option& option = *find_option(key);
-      if (option.breaks_rule(theirs)) found.push_back(format_host_rule(rule) + ": " + option.breach(theirs));
+    for (const std::string& breach : breaches(rule, settings)) {
+      found.push_back(format_host_rule(rule) + ": " + breach);
     }
   }
   return found;

@@ -35,13 +35,6 @@ bool is_name(std::string_view text) {
          });
 }
 
-// The first word of the text, removed from it together with the blanks after it.
-std::string_view take_word(std::string_view& text) {
-  const std::string_view word = text.substr(0, text.find_first_of(" \t"));
-  text = trimmed(text.substr(word.size()));
-  return word;
-}
-
 }  // namespace
 
 Result<PortForward> make_port_forward(std::string_view protocol, std::string_view external,

@@ -98,11 +98,8 @@ class Validation {
   }
 
   void check_rules(const HostRuleText& rule) {
-    const Settings settings = settings_under(rule, settings_);
-    for (const auto& [key, value] : rule.assignments) {
-      const Option& option = *find_option(key);
-      if (!option.breaks_rule(settings)) continue;
-      complain({"hosts.rule"}, "'" + format_host_rule(rule) + "': " + option.breach(settings),
+    for (const std::string& breach : breaches(rule, settings_)) {
+      complain({"hosts.rule"}, "'" + format_host_rule(rule) + "': " + breach,
                "change it, or set 'lab = yes' if this is a laboratory");
     }
   }

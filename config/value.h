@@ -13,6 +13,8 @@ namespace nat {
 
 // Removes blanks at both ends.
 std::string_view trimmed(std::string_view text);
+// The first word of the text, removed from it together with the blanks after it.
+std::string_view take_word(std::string_view& text);
 // The parts between commas, trimmed; none of an empty text.
 std::vector<std::string_view> comma_separated(std::string_view text);
 

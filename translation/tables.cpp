@@ -40,8 +40,7 @@ Tick Tables::deadline_in(Duration after) const {
 
 // RFC 4787 REQ-2: the same internal address always gets the same external one, and keeps the one it has when
 // the pool changes.
-Address Tables::paired_with(Address internal) const {
-  const std::uint32_t host = hosts_.find(internal);
+Address Tables::paired_with(std::uint32_t host) const {
   return host == kNone ? Address() : hosts_[host].external;
 }
 
@@ -60,9 +59,9 @@ bool Tables::tidy(std::uint32_t mapping) {
   return m.live;
 }
 
-PortRequest Tables::request_for(Protocol protocol, Endpoint internal, std::uint8_t profile) const {
-  return {protocol, internal, paired_with(internal.address), &profiles_[profile].ports,
-          &profiles_.ports(profile)};
+PortRequest Tables::request_for(Protocol protocol, Endpoint internal, std::uint32_t host,
+                                std::uint8_t profile) const {
+  return {protocol, internal, paired_with(host), &profiles_[profile].ports, &profiles_.ports(profile)};
 }
 
 std::optional<Reason> Tables::refusal(Protocol protocol, Endpoint internal, Endpoint remote) const {
@@ -77,7 +76,7 @@ std::optional<Reason> Tables::refusal(Protocol protocol, Endpoint internal, Endp
              hosts_[host].mappings_of[index_of(protocol)] >= limits.mappings_per_host_of(protocol)) {
     return Reason::host_mapping_limit;
   }
-  const PortRequest request = request_for(protocol, internal, profile);
+  const PortRequest request = request_for(protocol, internal, host, profile);
   if (!pool_.has_room(request) && !shared_port(request, remote)) return Reason::ports_exhausted;
   return std::nullopt;
 }
@@ -109,12 +108,13 @@ bool Tables::too_fast(Address internal, std::uint8_t profile) const {
 
 Tables::Supply Tables::supply(Protocol protocol, Endpoint internal, std::uint8_t profile) const {
   Supply supply;
-  if (const std::uint32_t host = hosts_.find(internal.address); host != kNone) {
+  const std::uint32_t host = hosts_.find(internal.address);
+  if (host != kNone) {
     supply.mappings = hosts_[host].mappings;
     supply.sessions = hosts_[host].sessions;
   }
   if (pool_.empty()) return supply;
-  const PortRequest request = request_for(protocol, internal, profile);
+  const PortRequest request = request_for(protocol, internal, host, profile);
   const std::uint16_t index = pool_.index_for(internal.address, request.paired);
   const PortPool& ports = pool_[index].of(protocol);
   supply.external = pool_[index].address;
@@ -147,7 +147,7 @@ std::uint32_t Tables::make_mapping(Protocol protocol, Endpoint internal, Endpoin
     hosts_[host].tokens = rate * kTicksPerSecond;
     hosts_[host].refilled = tick();
   }
-  const PortRequest request = request_for(protocol, internal, profile);
+  const PortRequest request = request_for(protocol, internal, host, profile);
   std::optional<PortGrant> grant;
   bool shares = false;
   refused = Reason::creation_rate;
@@ -509,7 +509,7 @@ std::vector<BlockView> Tables::blocks_of(Address internal) const {
   const PortBlocks& blocks = pool_.blocks();
   if (!blocks.on()) return views;
   if (const auto own = blocks.own(internal)) views.push_back(view(*own));
-  if (const auto index = pool_.index_of(paired_with(internal))) {
+  if (const auto index = pool_.index_of(paired_with(hosts_.find(internal)))) {
     for (const PortBlock& extra : blocks.extras_of(*index, internal)) views.push_back(view(extra));
   }
   return views;

@@ -42,7 +42,8 @@ class Tables {
   bool is_external(Address address) const { return pool_.index_of(address).has_value(); }
   // The address a mapping of `internal` would get; unspecified when there is none.
   Address external_for(Address internal) const {
-    return pool_.empty() ? Address() : pool_[pool_.index_for(internal, paired_with(internal))].address;
+    return pool_.empty() ? Address()
+                         : pool_[pool_.index_for(internal, paired_with(hosts_.find(internal)))].address;
   }
   // Whether the mapping is still there at this instant, whatever expire() has come to.
   bool alive(std::uint32_t mapping) const;
@@ -126,8 +127,10 @@ class Tables {
   Tick tick_of(TimePoint time) const;
   void rearm(std::uint32_t session);
   void count_session(std::uint32_t mapping, int change);
-  Address paired_with(Address internal) const;
-  PortRequest request_for(Protocol protocol, Endpoint internal, std::uint8_t profile) const;
+  // Where the host has its mappings; unspecified for kNone.
+  Address paired_with(std::uint32_t host) const;
+  PortRequest request_for(Protocol protocol, Endpoint internal, std::uint32_t host,
+                          std::uint8_t profile) const;
   std::optional<PortGrant> shared_port(const PortRequest& request, Endpoint remote) const;
   std::uint32_t tokens_of(const HostRecord& host, std::uint32_t rate) const;
   bool spend_token(HostRecord& host, std::uint32_t rate);
