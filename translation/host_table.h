@@ -18,9 +18,9 @@ struct HostRecord {
   std::uint32_t mappings_of[3];  // of them, by index_of(protocol)
   std::uint32_t sessions;
   std::uint32_t records;  // of mappings, live or ended: the host stays as long as one refers to it
-  // Token bucket of new mappings: tokens are tenths, one second's worth deep.
-  std::uint32_t tokens;
-  Tick refilled;
+  // Leaky bucket of new mappings: tenths of those that time has not paid for yet, as of the tick.
+  std::uint32_t debt;
+  Tick debt_as_of;
 };
 
 class HostTable {

@@ -94,16 +94,22 @@ std::optional<PortGrant> Tables::shared_port(const PortRequest& request, Endpoin
   return PortGrant{index, external.port, std::nullopt};
 }
 
-std::uint32_t Tables::tokens_of(const HostRecord& host, std::uint32_t rate) const {
-  const std::uint64_t earned = std::uint64_t{tick() - host.refilled} * rate;
-  const std::uint64_t depth = std::uint64_t{rate} * kTicksPerSecond;
-  return static_cast<std::uint32_t>(std::min(depth, host.tokens + earned));
+std::uint32_t Tables::debt_of(const HostRecord& host, std::uint32_t rate) const {
+  const std::uint64_t paid = std::uint64_t{tick() - host.debt_as_of} * rate;
+  return paid >= host.debt ? 0 : host.debt - static_cast<std::uint32_t>(paid);
 }
 
 bool Tables::too_fast(Address internal, std::uint8_t profile) const {
   const std::uint32_t rate = profiles_[profile].limits.mapping_rate_per_host;
   const std::uint32_t host = hosts_.find(internal);
-  return host != kNone && rate != 0 && tokens_of(hosts_[host], rate) < kTicksPerSecond;
+  return host != kNone && rate != 0 &&
+         debt_of(hosts_[host], rate) + kTicksPerSecond > std::uint64_t{rate} * kTicksPerSecond;
+}
+
+void Tables::charge(HostRecord& host, std::uint32_t rate) {
+  if (rate == 0) return;
+  host.debt = debt_of(host, rate) + kTicksPerSecond;
+  host.debt_as_of = tick();
 }
 
 Tables::Supply Tables::supply(Protocol protocol, Endpoint internal, std::uint8_t profile) const {
@@ -125,47 +131,33 @@ Tables::Supply Tables::supply(Protocol protocol, Endpoint internal, std::uint8_t
   return supply;
 }
 
-bool Tables::spend_token(HostRecord& host, std::uint32_t rate) {
-  if (rate == 0) return true;
-  host.tokens = tokens_of(host, rate);
-  host.refilled = tick();
-  if (host.tokens < kTicksPerSecond) return false;
-  host.tokens -= kTicksPerSecond;
-  return true;
-}
-
 std::uint32_t Tables::make_mapping(Protocol protocol, Endpoint internal, Endpoint remote, Reason& refused) {
   if (const auto reason = refusal(protocol, internal, remote)) {
     refused = *reason;
     return kNone;
   }
   const std::uint8_t profile = profiles_.find(protocol, internal, remote.port);
-  const std::uint32_t rate = profiles_[profile].limits.mapping_rate_per_host;
-  std::uint32_t host = hosts_.find(internal.address);
-  if (host == kNone) {
-    host = hosts_.insert(internal.address);
-    hosts_[host].tokens = rate * kTicksPerSecond;
-    hosts_[host].refilled = tick();
+  if (too_fast(internal.address, profile)) {
+    refused = Reason::creation_rate;
+    return kNone;
   }
+  std::uint32_t host = hosts_.find(internal.address);
+  if (host == kNone) host = hosts_.insert(internal.address);
   const PortRequest request = request_for(protocol, internal, host, profile);
-  std::optional<PortGrant> grant;
-  bool shares = false;
-  refused = Reason::creation_rate;
-  if (spend_token(hosts_[host], rate)) {
-    refused = Reason::ports_exhausted;
-    unsigned budget = kWakeBudget;
-    pool_[pool_.index_for(internal.address, request.paired)].of(protocol).wake(now_, budget);
-    grant = shared_port(request, remote);
-    shares = grant.has_value();
-    if (!shares) {
-      grant = pool_.choose(
-          request, [&](std::uint16_t port) { return host_ != nullptr && host_->in_use(protocol, port); });
-    }
+  unsigned budget = kWakeBudget;
+  pool_[pool_.index_for(internal.address, request.paired)].of(protocol).wake(now_, budget);
+  std::optional<PortGrant> grant = shared_port(request, remote);
+  const bool shares = grant.has_value();
+  if (!shares) {
+    grant = pool_.choose(
+        request, [&](std::uint16_t port) { return host_ != nullptr && host_->in_use(protocol, port); });
   }
   if (!grant) {
+    refused = Reason::ports_exhausted;
     release_host(host);
     return kNone;
   }
+  charge(hosts_[host], profiles_[profile].limits.mapping_rate_per_host);
   if (grant->grown) tell_of_blocks({*grant->grown}, internal.address, true);
   Mapping mapping{};
   mapping.internal = internal;

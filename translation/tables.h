@@ -132,8 +132,9 @@ class Tables {
   PortRequest request_for(Protocol protocol, Endpoint internal, std::uint32_t host,
                           std::uint8_t profile) const;
   std::optional<PortGrant> shared_port(const PortRequest& request, Endpoint remote) const;
-  std::uint32_t tokens_of(const HostRecord& host, std::uint32_t rate) const;
-  bool spend_token(HostRecord& host, std::uint32_t rate);
+  // Tenths of new mappings, where so many a second are paid for; a second's worth may be owed.
+  std::uint32_t debt_of(const HostRecord& host, std::uint32_t rate) const;
+  void charge(HostRecord& host, std::uint32_t rate);
   BlockView view(const PortBlock& block) const;
   void tell_of_blocks(const std::vector<PortBlock>& blocks, Address host, bool given);
   std::uint32_t add_mapping(Mapping mapping);

@@ -266,6 +266,28 @@ TEST(EngineLimits, CreationRate) {
   EXPECT_GT(gateway.count(Reason::creation_rate), 0U);
 }
 
+// A host has its second's worth from the start, whatever rate its first mapping was under, and a mapping that
+// could not be made costs nothing.
+// Rows: C4c
+TEST(EngineLimits, CreationRateCountsWhatWasMade) {
+  Policy policy = plain_policy();
+  HostRule echoes;
+  echoes.protocol = Protocol::icmp;
+  echoes.profile = policy;
+  policy.host_rules = {echoes};
+  policy.limits.mapping_rate_per_host = 2;
+  policy.ports.ranges = {{2000, 2000}};
+  TestGateway gateway(policy);
+  ASSERT_TRUE(gateway.from_inside(echo("10.0.0.1", "192.0.2.31", 2000)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp("10.0.0.1:2000", kOut1, kSyn)).forwarded());
+  gateway.host.sockets.insert({Protocol::udp, 2000});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(gateway.from_inside(udp("10.0.0.1:2000", kOut1)).reason, Reason::ports_exhausted);
+  }
+  gateway.host.sockets.clear();
+  EXPECT_TRUE(gateway.from_inside(udp("10.0.0.1:2000", kOut1)).forwarded());
+}
+
 // A freed UDP port rests two minutes before another host gets it; its owner may come back.
 // Rows: C8
 TEST(EngineLimits, PortsRest) {
