@@ -66,8 +66,9 @@ bool Pool::has_room_on(std::uint16_t index, const PortRequest& request) const {
   const PortPool& pool = addresses_[index].of(request.protocol);
   const std::uint16_t wanted = request.internal.port;
   if (blocks_.on()) {
-    const auto ranges = ranges_on(index, request);
-    return pool.free_in(ranges) > 0 || blocks_.may_grow(index, request.internal.address);
+    if (pool.free_in(ranges_on(index, request)) > 0) return true;
+    return blocks_.may_grow(index, request.internal.address,
+                            [&](PortRange block) { return pool.free_in(block) > 0; });
   }
   const auto& ranges = request.rules->of(request.protocol, wanted);
   if (pool.free_in(ranges) > 0) return true;
@@ -81,11 +82,25 @@ std::optional<PortGrant> Pool::choose(const PortRequest& request,
     const auto index = static_cast<std::uint16_t>((own + i) % addresses_.size());
     if (const auto port = choose_on(index, request, occupied)) return PortGrant{index, *port, std::nullopt};
     if (!blocks_.on()) continue;
-    if (const auto grown = blocks_.grow(index, request.internal.address)) {
-      const auto port = draw(addresses_[index].of(request.protocol), request, {grown->ports}, occupied);
-      if (port) return PortGrant{index, *port, grown};
-    }
+    if (auto grant = choose_from_another_block(index, request, occupied)) return grant;
   }
+  return std::nullopt;
+}
+
+std::optional<PortGrant> Pool::choose_from_another_block(std::uint16_t index, const PortRequest& request,
+                                                         const std::function<bool(std::uint16_t)>& occupied) {
+  PortPool& pool = addresses_[index].of(request.protocol);
+  const auto useful = [&](PortRange block) {
+    for (std::uint32_t port = block.first; port <= block.last; ++port) {
+      const auto number = static_cast<std::uint16_t>(port);
+      if (pool.free(number) && !occupied(number)) return true;
+    }
+    return false;
+  };
+  const auto grown = blocks_.grow(index, request.internal.address, useful);
+  if (!grown) return std::nullopt;
+  if (const auto port = draw(pool, request, {grown->ports}, occupied)) return PortGrant{index, *port, grown};
+  blocks_.give_back(*grown);
   return std::nullopt;
 }
 

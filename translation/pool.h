@@ -70,6 +70,8 @@ class Pool {
   bool has_room_on(std::uint16_t index, const PortRequest& request) const;
   std::optional<std::uint16_t> choose_on(std::uint16_t index, const PortRequest& request,
                                          const std::function<bool(std::uint16_t)>& occupied);
+  std::optional<PortGrant> choose_from_another_block(std::uint16_t index, const PortRequest& request,
+                                                     const std::function<bool(std::uint16_t)>& occupied);
   std::optional<std::uint16_t> draw(PortPool& pool, const PortRequest& request,
                                     const std::vector<PortRange>& ranges,
                                     const std::function<bool(std::uint16_t)>& occupied);

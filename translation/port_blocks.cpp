@@ -76,19 +76,31 @@ std::vector<PortBlock> PortBlocks::extras_of(std::uint16_t address_index, Addres
   return blocks;
 }
 
-bool PortBlocks::may_grow(std::uint16_t address_index, Address host) const {
-  if (address_index >= extras_.size()) return false;
+std::optional<std::size_t> PortBlocks::spare(std::uint16_t address_index, Address host,
+                                             const Useful& useful) const {
+  if (address_index >= extras_.size()) return std::nullopt;
   const auto& holders = extras_[address_index];
-  return std::find(holders.begin(), holders.end(), Address()) != holders.end() &&
-         std::count(holders.begin(), holders.end(), host) < policy_.extra_per_host;
+  if (std::count(holders.begin(), holders.end(), host) >= policy_.extra_per_host) return std::nullopt;
+  for (std::size_t number = 0; number < holders.size(); ++number) {
+    if (holders[number] == Address() && useful(extra(address_index, number).ports)) return number;
+  }
+  return std::nullopt;
 }
 
-std::optional<PortBlock> PortBlocks::grow(std::uint16_t address_index, Address host) {
-  if (!may_grow(address_index, host)) return std::nullopt;
-  auto& holders = extras_[address_index];
-  const auto room = std::find(holders.begin(), holders.end(), Address());
-  *room = host;
-  return extra(address_index, static_cast<std::size_t>(room - holders.begin()));
+bool PortBlocks::may_grow(std::uint16_t address_index, Address host, const Useful& useful) const {
+  return spare(address_index, host, useful).has_value();
+}
+
+std::optional<PortBlock> PortBlocks::grow(std::uint16_t address_index, Address host, const Useful& useful) {
+  const auto number = spare(address_index, host, useful);
+  if (!number) return std::nullopt;
+  extras_[address_index][*number] = host;
+  return extra(address_index, *number);
+}
+
+void PortBlocks::give_back(const PortBlock& extra) {
+  const std::size_t number = (extra.ports.first - first_extra_) / policy_.extra_size;
+  extras_[extra.address_index][number] = Address();
 }
 
 std::vector<PortBlock> PortBlocks::shrink(std::uint16_t address_index, Address host) {

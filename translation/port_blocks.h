@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -35,9 +36,13 @@ class PortBlocks {
   std::optional<PortBlock> at(std::uint16_t address_index, std::uint16_t port) const;
   std::vector<PortBlock> extras_of(std::uint16_t address_index, Address host) const;
 
+  // Says whether the ports of a block are of any use now: they may all rest since another host had them.
+  using Useful = std::function<bool(PortRange)>;
   // Whether `host` may have another extra block on that address now.
-  bool may_grow(std::uint16_t address_index, Address host) const;
-  std::optional<PortBlock> grow(std::uint16_t address_index, Address host);
+  bool may_grow(std::uint16_t address_index, Address host, const Useful& useful) const;
+  std::optional<PortBlock> grow(std::uint16_t address_index, Address host, const Useful& useful);
+  // Takes back an extra block.
+  void give_back(const PortBlock& extra);
   // Takes back the extra blocks of the host; says which.
   std::vector<PortBlock> shrink(std::uint16_t address_index, Address host);
 
@@ -45,6 +50,8 @@ class PortBlocks {
 
  private:
   PortBlock extra(std::uint16_t address_index, std::size_t number) const;
+  // Of the first useful extra block that nobody has.
+  std::optional<std::size_t> spare(std::uint16_t address_index, Address host, const Useful& useful) const;
 
   BlockPolicy policy_;
   std::size_t addresses_ = 0;

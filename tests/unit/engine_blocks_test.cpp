@@ -140,5 +140,32 @@ TEST(EngineBlocks, Strangers) {
   EXPECT_EQ(gateway.observer.blocks.size(), 1U);
 }
 
+// An extra block whose ports all rest is of no use to its next host, who gets another one.
+// Rows: B4 C8
+TEST(EngineBlocks, ABlockAtRestIsPassedOver) {
+  Policy policy = in_blocks();
+  policy.blocks.extra_size = 1;
+  TestGateway gateway(policy);
+  const Endpoint first = source_of(gateway.from_inside(udp("10.0.0.200:4321", kOut1)).packet);
+  gateway.pass(seconds(302));
+  ASSERT_EQ(gateway.observer.blocks.size(), 2U);
+  const Endpoint second = source_of(gateway.from_inside(udp("10.0.0.201:4321", kOut1)).packet);
+  EXPECT_NE(second, first);
+  EXPECT_EQ(gateway.engine.blocks_of(address("10.0.0.201")).size(), 1U);
+  EXPECT_EQ(gateway.observer.blocks.size(), 3U);
+}
+
+// So is one whose ports sockets of the gateway have.
+// Rows: B4
+TEST(EngineBlocks, AnOccupiedBlockIsPassedOver) {
+  Policy policy = in_blocks();
+  policy.blocks.extra_size = 1;
+  TestGateway gateway(policy);
+  gateway.host.sockets.insert({Protocol::udp, 57472});
+  EXPECT_EQ(source_of(gateway.from_inside(udp("10.0.0.200:4321", kOut1)).packet).port, 57473);
+  EXPECT_EQ(source_of(gateway.from_inside(tcp("10.0.0.201:4321", kOut1, kSyn)).packet).port, 57472);
+  EXPECT_EQ(gateway.observer.blocks.size(), 2U);
+}
+
 }  // namespace
 }  // namespace nat::test
