@@ -177,14 +177,14 @@ void Engine::Pipeline::tidy_outbound(const Flow& flow) {
 
 // As a NAT does that restarts, or that is short of memory: the packet finds nothing of what was.
 void Engine::Pipeline::lose_mapping(const Flow& flow) {
-  const Policy& policy = tables_.policy();
-  if (tables_.random().below(1000) >= policy.misbehavior.mapping_loss) return;
+  if (tables_.random().below(1000) >= tables_.policy().misbehavior.mapping_loss) return;
   const SessionTable& sessions = tables_.sessions();
   const std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
   const std::uint32_t mapping =
       number != kNone ? sessions[number].mapping
-                      : tables_.mappings().find_internal(flow.protocol, flow.source,
-                                                         policy.of(flow.protocol).mapping, flow.destination);
+                      : tables_.mappings().find_internal(
+                            flow.protocol, flow.source,
+                            tables_.profiles()[profile_of(flow)].of(flow.protocol).mapping, flow.destination);
   if (mapping == kNone || !tables_.mappings()[mapping].live) return;
   if (tables_.mappings()[mapping].origin == Origin::configured) return;
   tables_.end_mapping(mapping, RemovalCause::misbehaved);

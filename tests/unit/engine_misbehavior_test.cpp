@@ -212,6 +212,19 @@ TEST(EngineMisbehavior, AConnectionDiesWithItsLostMapping) {
   EXPECT_EQ(gateway.from_inside(tcp(kIn1, kOut1, kAck)).reason, Reason::tcp_no_session);
 }
 
+// The mapping that a host's own behaviour finds, not the one that the behaviour of the others would.
+TEST(EngineMisbehavior, AMappingUnderARuleIsLostToo) {
+  Policy policy = misbehaving([](Misbehavior& m) { m.mapping_loss = 1000; });
+  HostRule rule;
+  rule.profile = policy;
+  rule.profile.udp.mapping = Behavior::address_dependent;
+  policy.host_rules = {rule};
+  TestGateway gateway(policy);
+  gateway.from_inside(udp(kIn1, kOut1));
+  gateway.from_inside(udp(kIn1, "192.0.2.31:7001"));
+  EXPECT_EQ(gateway.observer.removed.size(), 1U);
+}
+
 TEST(EngineMisbehavior, APortForwardIsNotLost) {
   Policy policy = misbehaving([](Misbehavior& m) { m.mapping_loss = 1000; });
   policy.port_forwards = {{Protocol::udp, endpoint("0.0.0.0:9000"), endpoint(kIn1), ""}};
