@@ -292,7 +292,7 @@ void Engine::Pipeline::explain_outbound(const Flow& flow, Account& account) cons
   const Decision decision = decide_outbound(flow);
   account.out = Realm::external;
   account.reason = Reason::translated;
-  const bool known = decision.kind == Kind::session || decision.kind == Kind::recall;
+  const bool known = decision.session != kNone;
   const std::string remote = endpoint_text(flow.destination);
   account.step("session", known ? "hit" : "miss",
                known ? "follows the session with " + remote : "none with " + remote);

@@ -134,7 +134,7 @@ Decision Engine::Pipeline::decide_outbound(const Flow& flow) const {
     }
     if (s.remembered && tables_.alive(s.mapping) && flow.may_open()) {
       const auto refusal = tables_.session_refusal(flow.source.address, s.mapping, Direction::outbound);
-      if (refusal) return {.mapping = s.mapping, .reason = *refusal};
+      if (refusal) return {.session = number, .mapping = s.mapping, .reason = *refusal};
       return {.kind = Kind::recall, .session = number, .mapping = s.mapping};
     }
   }
