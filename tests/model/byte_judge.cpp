@@ -36,6 +36,20 @@ void write_endpoints(Octets& packet, Endpoint source, Endpoint destination) {
   }
 }
 
+// Wherever the octets of the address stand, the port too if it is behind them.
+void rewrite_payload(Octets& packet, Endpoint from, Endpoint to) {
+  if (packet[ip::kProtocol] == 1) return;
+  std::size_t at = transport_at(packet) + (packet[ip::kProtocol] == 6 ? 20 : 8);
+  for (; at + 4 <= packet.size(); ++at) {
+    if (load32(&packet[at]) != from.address.value()) continue;
+    store32(&packet[at], to.address.value());
+    at += 3;
+    if (at + 3 > packet.size() || load16(&packet[at + 1]) != from.port) continue;
+    store16(&packet[at + 1], to.port);
+    at += 2;
+  }
+}
+
 }  // namespace
 
 Octets readdressed(Octets packet, Endpoint source, Endpoint destination) {
@@ -47,10 +61,11 @@ Octets readdressed(Octets packet, Endpoint source, Endpoint destination) {
 }
 
 std::string judge_octets(const Octets& before, const Octets& after, Endpoint source, Endpoint destination,
-                         bool may_change_identification) {
+                         bool may_change_identification, const Rewriting& rewriting) {
   if (after.size() != before.size()) return "the length changed";
   Octets wanted = before;
   write_endpoints(wanted, source, destination);
+  for (const auto& [from, to] : rewriting) rewrite_payload(wanted, from, to);
   if (may_change_identification && may_be_fragmented(before)) {
     store16(wanted.data() + ip::kIdentification, load16(after.data() + ip::kIdentification));
   }

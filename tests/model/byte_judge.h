@@ -4,15 +4,21 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/support/octets.h"
 
 namespace nat::test {
 
+// Endpoints in the payload of UDP and TCP that must have become others, one after the other; for
+// laboratories.
+using Rewriting = std::vector<std::pair<Endpoint, Endpoint>>;
+
 // `source` and `destination` are those that the packet must have now; for an ICMP echo the port of `own` is
 // the identifier it must have. Empty when all is well, else what is not.
 std::string judge_octets(const Octets& before, const Octets& after, Endpoint source, Endpoint destination,
-                         bool may_change_identification);
+                         bool may_change_identification, const Rewriting& rewriting = {});
 
 // The packet with other endpoints and every checksum computed anew.
 Octets readdressed(Octets packet, Endpoint source, Endpoint destination);

@@ -1,6 +1,7 @@
 #include "tests/model/naive_nat.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace nat::test {
 namespace {
@@ -12,16 +13,18 @@ Endpoint looked_at(Behavior behavior, Endpoint remote) {
   return remote;
 }
 
-bool within(const std::vector<PortRange>& ranges, std::uint16_t port) {
-  return std::any_of(ranges.begin(), ranges.end(), [&](PortRange range) { return range.contains(port); });
-}
-
 }  // namespace
 
 // --- Packets.
 
-Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, TimePoint now) {
+Expected NaiveNat::judge(const Words& packet, const Choices& chosen, TimePoint now) {
   settle(now);
+  Expected expected = decide(packet, chosen);
+  expected.answer = answer(packet, expected.reason);
+  return expected;
+}
+
+Expected NaiveNat::decide(const Words& packet, const Choices& chosen) {
   Expected expected{.source = packet.source, .destination = packet.destination};
   Found by;
   if (packet.in == Realm::external) {
@@ -29,7 +32,7 @@ Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, Ti
     const auto refused = arrive(packet, false, by);
     expected.reason = refused ? *refused : Reason::translated;
     if (refused) {
-      misbehave(packet, *refused);
+      filtered(packet, *refused);
       return expected;
     }
     expected.out = Realm::internal;
@@ -37,6 +40,11 @@ Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, Ti
     return expected;
   }
   const bool returns = is_external(packet.destination.address);
+  if (!returns && is_exempt(packet.protocol, packet.destination)) {
+    expected.reason = Reason::exempt;
+    return expected;
+  }
+  if (!returns) lose(packet, chosen);
   if (returns) {
     const Found open = by_internal(packet.protocol, packet.source, packet.destination);
     if (open.session == nullptr || !open.session->live) {
@@ -56,32 +64,25 @@ Expected NaiveNat::judge(const Words& packet, std::optional<Endpoint> chosen, Ti
     return expected;
   }
   expected.reason = Reason::translated;
-  if (returns) {
-    // The same packet again, from outside, in the name of the sender's external endpoint.
-    Words second = packet;
-    second.source = by.mapping->external;
-    Found target;
-    if (const auto refused = arrive(second, true, target)) {
-      misbehave(second, *refused);
-      expected.reason = *refused;
-      return expected;
-    }
-    expected.reason = Reason::hairpinned;
-    expected.out = Realm::internal;
-    expected.destination = target.mapping->internal;
+  expected.source = expected.sender = by.mapping->external;
+  if (!returns) return expected;
+  // The same packet again, from outside, in the name of the sender's external endpoint.
+  Words second = packet;
+  second.source = by.mapping->external;
+  Found target;
+  if (const auto refused = arrive(second, true, target)) {
+    filtered(second, *refused);
+    expected.reason = *refused;
+    return expected;
   }
-  expected.source = by.mapping->external;
+  expected.reason = Reason::hairpinned;
+  expected.out = Realm::internal;
+  expected.destination = target.mapping->internal;
+  if (policy_.misbehavior.hairpin_internal_source) expected.source = packet.source;
   return expected;
 }
 
-// A mapping may end because somebody was refused at it.
-void NaiveNat::misbehave(const Words& inbound, Reason refused) {
-  if (!policy_.misbehavior.filter_ends_mapping) return;
-  if (refused != Reason::filtered_by_address && refused != Reason::filtered_by_port) return;
-  end({inbound.protocol, inbound.destination});
-}
-
-std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoint> chosen, Found& by,
+std::optional<Reason> NaiveNat::leave(const Words& packet, const Choices& chosen, Found& by,
                                       Expected& expected) {
   by = by_internal(packet.protocol, packet.source, packet.destination);
   // The session first, whatever the mapping behaviour is by now.
@@ -99,28 +100,23 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoin
     if (const auto refused = no_mapping(packet)) return refused;
   }
   const Profile& profile = by.mapping != nullptr ? profile_of(*by.mapping) : profile_of(packet);
-  if (const auto refused =
-          no_session(packet.source.address, by.mapping, Direction::outbound, profile.limits)) {
+  auto refused = no_session(packet.source.address, by.mapping, Direction::outbound, profile.limits);
+  if (!refused && by.mapping == nullptr) {
+    const std::uint32_t rate = profile.limits.mapping_rate_per_host;
+    if (rate != 0 && debt_of(packet.source.address, rate) + 10 > rate * 10) refused = Reason::creation_rate;
+  }
+  if (refused) {
     if (by.mapping == nullptr && !surely_a_port(packet)) expected.or_reason = Reason::ports_exhausted;
     return refused;
   }
   if (by.mapping == nullptr) {
-    if (!chosen) {
+    if (!chosen.mapped) {
       if (surely_a_port(packet)) complain(packet, "got no port though one was free");
+      last_in_order_.clear();  // how far the search went is not known
       return Reason::ports_exhausted;
     }
-    check_choice(packet, *chosen);
-    const Behavior behavior = profile.of(packet.protocol).mapping;
-    const PortKey key{packet.protocol, *chosen};
-    resting_.erase(key);
-    by.mapping = &mappings_[key];
-    *by.mapping = {.protocol = packet.protocol,
-                   .internal = packet.source,
-                   .external = *chosen,
-                   .behavior = behavior,
-                   .remote = looked_at(behavior, packet.destination),
-                   .first_port = packet.destination.port,
-                   .sessions = {}};
+    check_choice(packet, *chosen.mapped);
+    by.mapping = &make(packet, *chosen.mapped);
   }
   by.session = &open(*by.mapping, packet.destination, Direction::outbound);
   touch(*by.mapping, *by.session, packet, Direction::outbound);
@@ -129,6 +125,10 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, std::optional<Endpoin
 
 std::optional<Reason> NaiveNat::arrive(const Words& packet, bool hairpinned, Found& by) {
   const bool echo_request = packet.protocol == Protocol::icmp && !packet.echo_reply;
+  const auto no_room = [&] {
+    return no_session(by.mapping->internal.address, by.mapping, Direction::inbound,
+                      profile_of(*by.mapping).limits);
+  };
   if (!echo_request) {
     by = by_external(packet.protocol, packet.destination, packet.source);
     if (by.session != nullptr && by.session->live) {
@@ -140,10 +140,7 @@ std::optional<Reason> NaiveNat::arrive(const Words& packet, bool hairpinned, Fou
     }
     if (by.session != nullptr && packet.protocol != Protocol::tcp) return std::nullopt;
     if (by.session != nullptr && packet.bare_syn()) {
-      if (const auto refused = no_session(by.mapping->internal.address, by.mapping, Direction::inbound,
-                                          profile_of(*by.mapping).limits)) {
-        return refused;
-      }
+      if (const auto refused = no_room()) return refused;
       by.session = &open(*by.mapping, packet.source, Direction::inbound);
       by.session->answered = true;
       touch(*by.mapping, *by.session, packet, Direction::inbound);
@@ -160,13 +157,59 @@ std::optional<Reason> NaiveNat::arrive(const Words& packet, bool hairpinned, Fou
   if (const auto refused = filter(*by.mapping, packet.source, hairpinned)) return refused;
   const Found other = by_internal(packet.protocol, by.mapping->internal, packet.source);
   if (other.session != nullptr && other.session->live) return Reason::session_conflict;
-  if (const auto refused = no_session(by.mapping->internal.address, by.mapping, Direction::inbound,
-                                      profile_of(*by.mapping).limits)) {
-    return refused;
-  }
+  if (const auto refused = no_room()) return refused;
   by.session = &open(*by.mapping, packet.source, Direction::inbound);
   touch(*by.mapping, *by.session, packet, Direction::inbound);
   return std::nullopt;
+}
+
+// A host inside hears that there is no room for its packet; outside, at most a SYN gets an answer, and if so
+// by ICMP six seconds later (RFC 5382 REQ-4), or as the laboratory wants it.
+Answer NaiveNat::answer(const Words& packet, Reason refused) {
+  const bool errors = policy_.limits.icmp_rate > 0;
+  const bool unwanted = refused == Reason::unsolicited_syn || refused == Reason::filtered_by_address ||
+                        refused == Reason::filtered_by_port;
+  if (packet.in == Realm::external && unwanted && packet.bare_syn()) {
+    switch (policy_.misbehavior.syn_answer) {
+      case SynAnswer::reset:
+        return errors ? Answer::reset : Answer::none;
+      case SynAnswer::icmp:
+        return errors ? Answer::port_unreachable : Answer::none;
+      case SynAnswer::none:
+        break;
+    }
+    const std::pair pair(packet.destination, packet.source);
+    const bool room = held_syns_.contains(pair) || held_syns_.size() < policy_.limits.held_syns;
+    if (policy_.unsolicited_syn == UnsolicitedSyn::icmp_delayed && room) {
+      held_syns_[pair] = now_ + std::chrono::milliseconds(6001);
+    }
+    return Answer::none;
+  }
+  switch (refused) {
+    case Reason::no_external_address:
+    case Reason::ports_exhausted:
+    case Reason::mapping_limit:
+    case Reason::session_limit:
+    case Reason::host_limit:
+    case Reason::host_mapping_limit:
+    case Reason::host_session_limit:
+    case Reason::mapping_session_limit:
+    case Reason::creation_rate:
+      return packet.in == Realm::internal && errors ? Answer::host_unreachable : Answer::none;
+    default:
+      return Answer::none;
+  }
+}
+
+std::set<std::pair<Endpoint, Endpoint>> NaiveNat::take_due_syns() {
+  if (policy_.unsolicited_syn == UnsolicitedSyn::silent) held_syns_.clear();
+  std::set<std::pair<Endpoint, Endpoint>> due;
+  for (auto at = held_syns_.begin(); at != held_syns_.end();) {
+    const bool over = at->second <= now_;
+    if (over && policy_.limits.icmp_rate > 0 && is_external(at->first.first.address)) due.insert(at->first);
+    at = over ? held_syns_.erase(at) : std::next(at);
+  }
+  return due;
 }
 
 Expected NaiveNat::judge_error(const Words& about, Realm in, bool returns, TimePoint now) {
@@ -175,6 +218,10 @@ Expected NaiveNat::judge_error(const Words& about, Realm in, bool returns, TimeP
       .reason = Reason::icmp_no_session, .source = about.source, .destination = about.destination};
   const Endpoint sender = about.source;
   if (in == Realm::internal) {
+    if (!returns && is_exempt(about.protocol, sender)) {
+      expected.reason = Reason::exempt;
+      return expected;
+    }
     // The quoted packet was on its way to an internal endpoint.
     const Found by = by_internal(about.protocol, about.destination, about.source);
     if (by.session == nullptr || !by.session->live) return expected;
@@ -204,7 +251,7 @@ bool NaiveNat::is_external(Address address) const {
 }
 
 NaiveNat::Found NaiveNat::by_internal(Protocol protocol, Endpoint internal, Endpoint remote) {
-  for (auto& [key, mapping] : mappings_) {
+  for (Mapping& mapping : mappings_) {
     if (mapping.protocol != protocol || mapping.internal != internal) continue;
     const auto session = mapping.sessions.find(remote);
     if (session != mapping.sessions.end()) return {&mapping, &session->second};
@@ -213,22 +260,29 @@ NaiveNat::Found NaiveNat::by_internal(Protocol protocol, Endpoint internal, Endp
 }
 
 NaiveNat::Found NaiveNat::by_external(Protocol protocol, Endpoint external, Endpoint remote) {
-  Mapping* const mapping = mapping_at(protocol, external);
-  if (mapping == nullptr) return {};
-  const auto session = mapping->sessions.find(remote);
-  if (session == mapping->sessions.end()) return {};
-  return {mapping, &session->second};
+  for (Mapping& mapping : mappings_) {
+    if (mapping.protocol != protocol || mapping.external != external) continue;
+    const auto session = mapping.sessions.find(remote);
+    if (session != mapping.sessions.end()) return {&mapping, &session->second};
+  }
+  return {};
+}
+
+const NaiveNat::Mapping* NaiveNat::mapping_at(Protocol protocol, Endpoint external) const {
+  for (const Mapping& mapping : mappings_) {
+    if (mapping.protocol == protocol && mapping.external == external && !mapping.shares) return &mapping;
+  }
+  return nullptr;
 }
 
 NaiveNat::Mapping* NaiveNat::mapping_at(Protocol protocol, Endpoint external) {
-  const auto found = mappings_.find({protocol, external});
-  return found == mappings_.end() ? nullptr : &found->second;
+  return const_cast<Mapping*>(std::as_const(*this).mapping_at(protocol, external));
 }
 
 NaiveNat::Mapping* NaiveNat::mapping_for(const Words& packet) {
   Mapping* dynamic = nullptr;
   const Behavior behavior = profile_of(packet).of(packet.protocol).mapping;
-  for (auto& [key, mapping] : mappings_) {
+  for (Mapping& mapping : mappings_) {
     if (mapping.protocol != packet.protocol || mapping.internal != packet.source) continue;
     if (mapping.origin == Origin::configured) return &mapping;
     if (mapping.behavior == behavior && mapping.remote == looked_at(behavior, packet.destination)) {
@@ -251,6 +305,13 @@ const HostRule* NaiveNat::rule_for(Protocol protocol, Endpoint internal, std::ui
 
 bool NaiveNat::serves(Protocol protocol, std::uint16_t port) const {
   return sockets.contains({protocol, protocol == Protocol::icmp ? std::uint16_t{0} : port});
+}
+
+bool NaiveNat::is_exempt(Protocol protocol, Endpoint remote) const {
+  return std::any_of(policy_.exempt.begin(), policy_.exempt.end(), [&](const Exemption& one) {
+    const bool port = protocol != Protocol::icmp && one.ports.contains(remote.port);
+    return one.remote.contains(remote.address) && (one.every_port() || port);
+  });
 }
 
 Reason NaiveNat::stray(const Words& packet) const {
@@ -282,7 +343,7 @@ std::optional<Reason> NaiveNat::filter(const Mapping& mapping, Endpoint remote, 
 std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapping, Direction direction,
                                            const Limits& limits) const {
   std::size_t all = 0, of_host = 0, answered = 0, unanswered = 0;
-  for (const auto& [key, other] : mappings_) {
+  for (const Mapping& other : mappings_) {
     for (const auto& [remote, session] : other.sessions) {
       if (!session.live) continue;
       ++all;
@@ -301,30 +362,71 @@ std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapp
 }
 
 std::optional<Reason> NaiveNat::no_mapping(const Words& packet) const {
-  const Limits& limits = policy_.limits;
+  const Limits& limits = profile_of(packet).limits;
   if (policy_.external_addresses.empty()) return Reason::no_external_address;
-  if (mappings_.size() >= limits.mappings) return Reason::mapping_limit;
-  std::map<Address, std::size_t> hosts;
-  for (const auto& [key, mapping] : mappings_) ++hosts[mapping.internal.address];
-  const auto own = hosts.find(packet.source.address);
-  if (own == hosts.end()) {
-    if (hosts.size() >= limits.hosts) return Reason::host_limit;
-  } else if (own->second >= profile_of(packet).limits.mappings_per_host) {
-    return Reason::host_mapping_limit;
+  if (mappings_.size() >= policy_.limits.mappings) return Reason::mapping_limit;
+  const Address host = packet.source.address;
+  if (!hosts_.contains(host)) {
+    return hosts_.size() >= policy_.limits.hosts ? std::optional(Reason::host_limit) : std::nullopt;
   }
-  const auto alike = std::count_if(mappings_.begin(), mappings_.end(), [&](const auto& entry) {
-    return entry.second.protocol == packet.protocol && entry.second.internal.address == packet.source.address;
-  });
-  if (static_cast<std::size_t>(alike) >= profile_of(packet).limits.mappings_per_host_of(packet.protocol)) {
-    return Reason::host_mapping_limit;
+  std::size_t all = 0, alike = 0;
+  for (const Mapping& mapping : mappings_) {
+    if (mapping.internal.address != host) continue;
+    ++all;
+    if (mapping.protocol == packet.protocol) ++alike;
   }
-  return std::nullopt;
+  if (all < limits.mappings_per_host && alike < limits.mappings_per_host_of(packet.protocol)) {
+    return std::nullopt;
+  }
+  return Reason::host_mapping_limit;
+}
+
+std::int64_t NaiveNat::debt_of(Address host, std::uint32_t rate) const {
+  const auto known = hosts_.find(host);
+  if (known == hosts_.end()) return 0;
+  const std::int64_t tenths = (now_ - known->second.since) / std::chrono::milliseconds(100);
+  return std::max<std::int64_t>(0, known->second.debt - tenths * rate);
+}
+
+// --- Lives.
+
+NaiveNat::Mapping& NaiveNat::make(const Words& packet, Endpoint chosen) {
+  const Profile& profile = profile_of(packet);
+  const Behavior behavior = profile.of(packet.protocol).mapping;
+  const std::uint32_t rate = profile.limits.mapping_rate_per_host;
+  const std::int64_t debt = debt_of(packet.source.address, rate);
+  Host& host = hosts_[packet.source.address];
+  if (rate != 0) host = {debt + 10, now_};
+  const bool shares = mapping_at(packet.protocol, chosen) != nullptr;
+  if (!shares) resting_.erase({packet.protocol, chosen});
+  return mappings_.emplace_back(Mapping{.protocol = packet.protocol,
+                                        .internal = packet.source,
+                                        .external = chosen,
+                                        .behavior = behavior,
+                                        .remote = looked_at(behavior, packet.destination),
+                                        .first_port = packet.destination.port,
+                                        .shares = shares,
+                                        .sessions = {}});
 }
 
 NaiveNat::Session& NaiveNat::open(Mapping& mapping, Endpoint remote, Direction direction) {
-  // An internal endpoint meets a remote one in one place only.
-  const Found before = by_internal(mapping.protocol, mapping.internal, remote);
-  if (before.mapping != nullptr && before.mapping != &mapping) before.mapping->sessions.erase(remote);
+  // Two endpoints meet in one place only, on either side.
+  const Found outside = by_external(mapping.protocol, mapping.external, remote);
+  if (outside.mapping != nullptr && outside.mapping != &mapping) {
+    Mapping& other = *outside.mapping;
+    const auto keeps = std::count_if(other.sessions.begin(), other.sessions.end(), [](const auto& entry) {
+      return entry.second.live && entry.second.answered;
+    });
+    const bool only = outside.session->live && outside.session->answered && keeps == 1;
+    if (only && other.origin == Origin::dynamic) {
+      end(&other);
+    } else {
+      other.sessions.erase(remote);
+    }
+  }
+  const Found inside = by_internal(mapping.protocol, mapping.internal, remote);
+  if (inside.mapping != nullptr && inside.mapping != &mapping) inside.mapping->sessions.erase(remote);
+  if (!mapping.sessions.contains(remote)) make_room(mapping);
   Session& session = mapping.sessions[remote];
   session = {};
   session.answered = direction == Direction::outbound;
@@ -335,6 +437,28 @@ NaiveNat::Session& NaiveNat::open(Mapping& mapping, Endpoint remote, Direction d
                                                              : timeouts.icmp);
   if (mapping.protocol == Protocol::tcp) session.state = SessionState::closed;
   return session;
+}
+
+// The oldest of the remembered remotes gives way to a new session.
+void NaiveNat::make_room(Mapping& mapping) {
+  if (mapping.sessions.size() < profile_of(mapping).limits.sessions_per_mapping) return;
+  TimePoint oldest = kNever;
+  for (const auto& [remote, session] : mapping.sessions) {
+    if (!session.live) oldest = std::min(oldest, session.ended);
+  }
+  std::vector<Endpoint> candidates;
+  for (const auto& [remote, session] : mapping.sessions) {
+    if (!session.live && session.ended == oldest) candidates.push_back(remote);
+  }
+  if (candidates.size() > 1) {
+    // Of several with one age nobody knows which.
+    std::erase_if(candidates, [&](Endpoint remote) { return remembers(mapping, remote); });
+    if (candidates.size() != 1) {
+      complaints.push_back("of the oldest remotes of " + mapping.external.to_string() + ", " +
+                           std::to_string(candidates.size()) + " were forgotten");
+    }
+  }
+  if (!candidates.empty()) mapping.sessions.erase(candidates.front());
 }
 
 void NaiveNat::touch(const Mapping& mapping, Session& session, const Words& packet, Direction direction) {
@@ -350,6 +474,8 @@ void NaiveNat::touch(const Mapping& mapping, Session& session, const Words& pack
       if (direction == Direction::outbound) session.last = now_ + timeouts.icmp;
       return;
     case Protocol::tcp:
+      held_syns_.erase(
+          {mapping.external, direction == Direction::outbound ? packet.destination : packet.source});
       touch_tcp(session, packet, direction, timeouts, now_);
   }
 }
@@ -416,13 +542,14 @@ void NaiveNat::touch_tcp(Session& session, const Words& packet, Direction direct
 
 void NaiveNat::settle(TimePoint now) {
   now_ = now;
-  std::vector<PortKey> ended;
-  for (auto& [key, mapping] : mappings_) {
+  std::vector<const Mapping*> ended;
+  for (Mapping& mapping : mappings_) {
     bool alive = mapping.origin == Origin::configured;
     for (auto at = mapping.sessions.begin(); at != mapping.sessions.end();) {
       Session& session = at->second;
       if (session.live && session.last < now) {
         session.live = false;
+        session.ended = now;
         if (!session.answered || mapping.origin == Origin::configured) {
           at = mapping.sessions.erase(at);
           continue;
@@ -431,192 +558,106 @@ void NaiveNat::settle(TimePoint now) {
       if (session.live && session.answered) alive = true;
       ++at;
     }
-    if (!alive) ended.push_back(key);
+    if (!alive) ended.push_back(&mapping);
   }
-  for (const PortKey& key : ended) end(key);
+  for (const Mapping* mapping : ended) end(mapping);
   std::erase_if(resting_, [&](const auto& entry) { return exact_ && entry.second.until <= now; });
+  std::set<Address> hosts;
+  for (const Mapping& mapping : mappings_) hosts.insert(mapping.internal.address);
+  std::erase_if(hosts_, [&](const auto& entry) { return !hosts.contains(entry.first); });
+  std::erase_if(extra_holders_, [&](const auto& entry) { return !hosts.contains(entry.second); });
 }
 
-void NaiveNat::end(PortKey key) {
-  const Mapping mapping = mappings_.at(key);
-  mappings_.erase(key);
-  if (mapping.protocol != Protocol::tcp && mapping.origin == Origin::dynamic) {
-    rest(key, mapping.internal);
+void NaiveNat::end(const Mapping* mapping) {
+  const Mapping ended = *mapping;
+  mappings_.remove_if([&](const Mapping& candidate) { return &candidate == mapping; });
+  if (ended.shares) return;
+  const PortKey key{ended.protocol, ended.external};
+  if (ended.protocol != Protocol::tcp && ended.origin == Origin::dynamic) {
+    rest(key, ended.internal);
   } else if (!exact_) {
-    resting_[key] = {mapping.internal, now_, false};
+    resting_[key] = {ended.internal, now_, false};
   }
 }
 
 void NaiveNat::flush(Protocol protocol, Endpoint external, TimePoint now) {
   settle(now);
-  const auto found = mappings_.find({protocol, external});
-  if (found != mappings_.end() && found->second.origin == Origin::dynamic) end(found->first);
+  std::vector<const Mapping*> flushed;
+  for (const Mapping& mapping : mappings_) {
+    if (mapping.protocol != protocol || mapping.external != external) continue;
+    if (mapping.origin == Origin::dynamic) flushed.push_back(&mapping);
+  }
+  for (const Mapping* mapping : flushed) end(mapping);
+}
+
+// A mapping may end because somebody was refused at it.
+void NaiveNat::filtered(const Words& inbound, Reason refused) {
+  if (!policy_.misbehavior.filter_ends_mapping) return;
+  if (refused != Reason::filtered_by_address && refused != Reason::filtered_by_port) return;
+  const Found by = by_external(inbound.protocol, inbound.destination, inbound.source);
+  end(by.mapping != nullptr ? by.mapping : mapping_at(inbound.protocol, inbound.destination));
+}
+
+// Or because the laboratory wants some to get lost: the one by which the packet would have left.
+void NaiveNat::lose(const Words& packet, const Choices& chosen) {
+  const Found open = by_internal(packet.protocol, packet.source, packet.destination);
+  const Mapping* const mapping = open.mapping != nullptr ? open.mapping : mapping_for(packet);
+  const bool dynamic = mapping != nullptr && mapping->origin == Origin::dynamic;
+  if (!chosen.lost) {
+    const bool certain = exact_ && policy_.misbehavior.mapping_loss == 1000;
+    if (dynamic && certain) complain(packet, "did not lose its mapping");
+    return;
+  }
+  if (policy_.misbehavior.mapping_loss == 0) complain(packet, "lost a mapping in earnest");
+  if (dynamic && mapping->external == *chosen.lost) {
+    end(mapping);
+  } else if (exact_) {
+    complain(packet, "lost another mapping than its own");
+  }
 }
 
 void NaiveNat::apply(Policy policy, TimePoint now) {
   settle(now);
   policy_ = std::move(policy);
-  for (const Protocol protocol : kProtocols) {
-    port_count_[protocol] = 0;
-    for (std::uint32_t port = 1; port < 65536; ++port) {
-      port_count_[protocol] += eligible(protocol, static_cast<std::uint16_t>(port)) ? 1 : 0;
-    }
-  }
-  std::vector<PortKey> ended;
+  count_ports();
   const auto resolved = [&](PortForward forward) {
     if (forward.external.address.unspecified() && !policy_.external_addresses.empty()) {
       forward.external.address = policy_.external_addresses[0];
     }
     return forward;
   };
-  for (const auto& entry : mappings_) {
-    const Mapping& mapping = entry.second;
-    bool stays = is_external(mapping.external.address);
-    if (mapping.origin == Origin::configured) {
-      stays = stays && std::any_of(policy_.port_forwards.begin(), policy_.port_forwards.end(),
-                                   [&](const PortForward& candidate) {
-                                     const PortForward forward = resolved(candidate);
-                                     return forward.protocol == mapping.protocol &&
-                                            forward.external == mapping.external &&
-                                            forward.internal == mapping.internal;
-                                   });
-    }
-    if (!stays) ended.push_back(entry.first);
+  const auto wanted = [&](const Mapping& mapping) {
+    return std::any_of(policy_.port_forwards.begin(), policy_.port_forwards.end(),
+                       [&](const PortForward& candidate) {
+                         const PortForward forward = resolved(candidate);
+                         return forward.protocol == mapping.protocol &&
+                                forward.external == mapping.external && forward.internal == mapping.internal;
+                       });
+  };
+  std::vector<const Mapping*> ended;
+  for (const Mapping& mapping : mappings_) {
+    const bool stays = mapping.origin == Origin::dynamic || wanted(mapping);
+    if (!stays || !is_external(mapping.external.address)) ended.push_back(&mapping);
   }
-  for (const PortKey& key : ended) end(key);
+  for (const Mapping* mapping : ended) end(mapping);
   std::erase_if(resting_, [&](const auto& entry) { return !is_external(entry.first.second.address); });
+  std::erase_if(last_in_order_, [&](const auto& entry) { return !is_external(entry.first.second); });
   for (const PortForward& candidate : policy_.port_forwards) {
     const PortForward forward = resolved(candidate);
-    const PortKey key{forward.protocol, forward.external};
-    if (!is_external(forward.external.address) || mappings_.contains(key)) continue;
+    if (!is_external(forward.external.address)) continue;
+    if (mapping_at(forward.protocol, forward.external) != nullptr) continue;
     if (sockets.contains({forward.protocol, forward.external.port})) continue;
     if (mappings_.size() >= policy_.limits.mappings) continue;
-    resting_.erase(key);
-    mappings_[key] = {.protocol = forward.protocol,
-                      .internal = forward.internal,
-                      .external = forward.external,
-                      .behavior = Behavior::endpoint_independent,
-                      .remote = {},
-                      .origin = Origin::configured,
-                      .sessions = {}};
+    resting_.erase({forward.protocol, forward.external});
+    hosts_[forward.internal.address];
+    mappings_.push_back({.protocol = forward.protocol,
+                         .internal = forward.internal,
+                         .external = forward.external,
+                         .behavior = Behavior::endpoint_independent,
+                         .remote = {},
+                         .origin = Origin::configured,
+                         .sessions = {}});
   }
-}
-
-// --- Ports.
-
-bool NaiveNat::eligible(Protocol protocol, std::uint16_t port) const {
-  if (port == 0 || (protocol != Protocol::icmp && policy_.reserved_ports[port])) return false;
-  return within(policy_.ports.ranges, port) ||
-         std::any_of(policy_.host_rules.begin(), policy_.host_rules.end(), [&](const HostRule& rule) {
-           return rule.own_ports && within(rule.profile.ports.ranges, port);
-         });
-}
-
-bool NaiveNat::offered(const Words& packet, std::uint16_t port) const {
-  if (!eligible(packet.protocol, port)) return false;
-  const HostRule* rule = rule_for(packet.protocol, packet.source, packet.destination.port);
-  if (rule != nullptr && rule->own_ports) return within(rule->profile.ports.ranges, port);
-  return within(policy_.ports.ranges, port) &&
-         std::none_of(policy_.host_rules.begin(), policy_.host_rules.end(), [&](const HostRule& other) {
-           return other.own_ports && within(other.profile.ports.ranges, port);
-         });
-}
-
-// RFC 4787 REQ-3a, for TCP and UDP. Ranges that leave the class of the internal port out serve it all the
-// same.
-bool NaiveNat::in_class(const Words& packet, std::uint16_t external) const {
-  const bool low = packet.source.port < 1024;
-  if (packet.protocol == Protocol::icmp || low == (external < 1024)) return true;
-  for (std::uint32_t port = low ? 1 : 1024; port < (low ? 1024U : 65536U); ++port) {
-    if (offered(packet, static_cast<std::uint16_t>(port))) return false;
-  }
-  return true;
-}
-
-NaiveNat::Free NaiveNat::free(Protocol protocol, Endpoint external, Endpoint owner) const {
-  const PortKey key{protocol, external};
-  if (mappings_.contains(key) || !eligible(protocol, external.port)) return Free::no;
-  if (sockets.contains({protocol, external.port})) return Free::no;
-  const auto rest = resting_.find(key);
-  if (rest == resting_.end()) return Free::yes;
-  if (!rest->second.certain) return Free::perhaps;
-  return rest->second.owner == owner ? Free::yes : Free::no;
-}
-
-void NaiveNat::rest(PortKey key, Endpoint owner) {
-  resting_[key] = {owner, now_ + policy_.ports.rest, exact_};
-  // At most a quarter of the ports rest; the oldest go first. Of several with one age nobody knows which.
-  const auto same_pool = [&](const PortKey& other) {
-    return other.first == key.first && other.second.address == key.second.address;
-  };
-  const auto certain = [&] {
-    return std::count_if(resting_.begin(), resting_.end(),
-                         [&](const auto& entry) { return same_pool(entry.first) && entry.second.certain; });
-  };
-  while (static_cast<std::size_t>(certain()) > port_count_[key.first] / 4) {
-    TimePoint oldest = kNever;
-    for (const auto& [other, rest] : resting_) {
-      if (same_pool(other) && rest.certain) oldest = std::min(oldest, rest.until);
-    }
-    for (auto& [other, rest] : resting_) {
-      if (same_pool(other) && rest.until == oldest) rest.certain = false;
-    }
-  }
-  // Neither is it known in which order those of one age came to rest.
-  Rest& own = resting_[key];
-  own.certain = own.certain && std::none_of(resting_.begin(), resting_.end(), [&](const auto& entry) {
-                  return same_pool(entry.first) && entry.second.until == own.until && !entry.second.certain;
-                });
-}
-
-void NaiveNat::check_choice(const Words& packet, Endpoint chosen) {
-  const Protocol protocol = packet.protocol;
-  if (!is_external(chosen.address)) complain(packet, "got an address outside of the pool");
-  for (const auto& [key, mapping] : mappings_) {
-    if (mapping.internal.address == packet.source.address && mapping.origin == Origin::dynamic &&
-        mapping.external.address != chosen.address && !policy_.soft_pairing) {
-      complain(packet, "got another external address than the host's other mappings");
-    }
-  }
-  const Endpoint kept{chosen.address, packet.source.port};
-  if (chosen == kept) {
-    if (free(protocol, chosen, packet.source) == Free::no) complain(packet, "kept a port that was not free");
-  } else {
-    if (free(protocol, chosen, {}) == Free::no) complain(packet, "got a port that was not free");
-    if (profile_of(packet).ports.preserve && free(protocol, kept, packet.source) == Free::yes &&
-        offered(packet, kept.port) && in_class(packet, kept.port)) {
-      complain(packet, "lost its port though that was free");
-    }
-  }
-  if (!offered(packet, chosen.port)) complain(packet, "got a port of other hosts");
-  if (!in_class(packet, chosen.port)) complain(packet, "got a port of the other class");
-}
-
-bool NaiveNat::surely_a_port(const Words& packet) const {
-  const auto room_on = [&](Address address) {
-    for (std::uint32_t port = 1; port < 65536; ++port) {
-      const auto number = static_cast<std::uint16_t>(port);
-      if (offered(packet, number) && in_class(packet, number) &&
-          free(packet.protocol, {address, number}, {}) == Free::yes) {
-        return true;
-      }
-    }
-    return false;
-  };
-  std::vector<Address> addresses = policy_.external_addresses;
-  if (policy_.soft_pairing) return std::any_of(addresses.begin(), addresses.end(), room_on);
-  for (const auto& [key, mapping] : mappings_) {
-    if (mapping.internal.address == packet.source.address && mapping.origin == Origin::dynamic) {
-      addresses = {mapping.external.address};
-    }
-  }
-  // Which of several addresses the host would have got is not known: all must have room.
-  return std::all_of(addresses.begin(), addresses.end(), room_on);
-}
-
-void NaiveNat::complain(const Words& packet, const std::string& what) {
-  complaints.push_back(std::string(to_string(packet.protocol)) + " " + packet.source.to_string() + " " +
-                       what);
 }
 
 }  // namespace nat::test

@@ -1,12 +1,13 @@
-// The naive NAT: what natd must do, written to be read and not to be fast. Two maps, loops over everything,
-// no hash, no wheel, no lazy anything: before each packet, whatever has run out is taken away.
+// The naive NAT: what natd must do, written to be read and not to be fast. A list, a few maps, loops over
+// everything, no hash, no wheel, no lazy anything: before each packet, whatever has run out is taken away.
 //
 // It knows the words of packets (protocol, endpoints, flags), not their octets. Where the engine has a
-// choice, which external endpoint a new mapping gets, the naive NAT is told what was chosen and says whether
-// that was allowed.
+// choice (which external endpoint a new mapping gets, which of several remotes it forgets, whether a mapping
+// is lost), the naive NAT is told what was chosen and says whether that was allowed.
 #pragma once
 
-#include <deque>
+#include <functional>
+#include <list>
 #include <map>
 #include <optional>
 #include <set>
@@ -31,11 +32,16 @@ struct Words {
   bool opens() const { return protocol == Protocol::tcp ? bare_syn() : !echo_reply; }
 };
 
+// What natd says to the sender of a packet it refuses.
+enum class Answer { none, host_unreachable, port_unreachable, reset };
+
 // What must happen. The endpoints are those of the packet as it leaves.
 struct Expected {
   Reason reason = Reason::not_ours;
   Realm out = Realm::external;
   Endpoint source, destination;
+  Endpoint sender{};  // the external endpoint of an internal sender
+  Answer answer = Answer::none;
   // Allowed as well, where two things stand in the way and only the engine knows whether the first one does.
   std::optional<Reason> or_reason{};
 };
@@ -46,7 +52,8 @@ class NaiveNat {
     bool live = true;       // else only remembered
     bool answered = false;  // the internal side has sent something on it
     bool from_outside = false;
-    TimePoint last;  // the last instant at which it lives
+    TimePoint last;   // the last instant at which it lives
+    TimePoint ended;  // of a remembered one: when that was noticed
     SessionState state = SessionState::active;
     bool acked[2] = {false, false};  // an ACK was seen from the internal, the external side
   };
@@ -56,8 +63,16 @@ class NaiveNat {
     Behavior behavior;
     Endpoint remote;  // as far as the behaviour looks at it
     Origin origin = Origin::dynamic;
-    std::uint16_t first_port = 0;          // of the remote that its first packet went to
+    std::uint16_t first_port = 0;  // of the remote that its first packet went to
+    // The external endpoint belongs to another mapping (port overloading); only its sessions are found there.
+    bool shares = false;
     std::map<Endpoint, Session> sessions;  // by remote
+  };
+
+  // What the engine chose where it had a choice.
+  struct Choices {
+    std::optional<Endpoint> mapped;  // the external endpoint of the mapping it made for this packet
+    std::optional<Endpoint> lost;    // and of the one that it lost before
   };
 
   // `exact` says that the engine removes everything at the very time it is due; else it may hold a port for a
@@ -66,9 +81,10 @@ class NaiveNat {
 
   // The ports that sockets of the gateway occupy.
   std::set<std::pair<Protocol, std::uint16_t>> sockets;
+  // Whether the engine still knows the remote; asked where it had to forget one of several.
+  std::function<bool(const Mapping&, Endpoint remote)> remembers;
 
-  // `chosen` is the external endpoint of the mapping the engine made for this packet, if it made one.
-  Expected judge(const Words& packet, std::optional<Endpoint> chosen, TimePoint now);
+  Expected judge(const Words& packet, const Choices& chosen, TimePoint now);
   // An ICMP error that quotes a packet. `about` is the quoted packet; the result holds its endpoints as they
   // must be quoted afterwards.
   Expected judge_error(const Words& about, Realm in, bool returns, TimePoint now);
@@ -77,7 +93,12 @@ class NaiveNat {
   // Takes away what has run out.
   void settle(TimePoint now);
 
-  const std::map<std::pair<Protocol, Endpoint>, Mapping>& mappings() const { return mappings_; }
+  // SYNs whose six seconds are over: external endpoint and remote. Their senders must hear of it now.
+  std::set<std::pair<Endpoint, Endpoint>> take_due_syns();
+
+  const std::list<Mapping>& mappings() const { return mappings_; }
+  // The extra blocks of ports that the host has.
+  std::vector<PortRange> extra_blocks_of(Address host) const;
   const Policy& policy() const { return policy_; }
   bool is_external(Address address) const;
   // What was wrong with the engine's choices so far.
@@ -97,10 +118,12 @@ class NaiveNat {
   enum class Direction { outbound, inbound };
   using PortKey = std::pair<Protocol, Endpoint>;
 
+  // Finding.
   Found by_internal(Protocol protocol, Endpoint internal, Endpoint remote);
   Found by_external(Protocol protocol, Endpoint external, Endpoint remote);
   Mapping* mapping_for(const Words& packet);
   Mapping* mapping_at(Protocol protocol, Endpoint external);
+  const Mapping* mapping_at(Protocol protocol, Endpoint external) const;
   // The first rule that fits; null when none does.
   const HostRule* rule_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const;
   const Profile& profile_for(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const {
@@ -114,41 +137,94 @@ class NaiveNat {
     return profile_for(outbound.protocol, outbound.source, outbound.destination.port);
   }
   bool serves(Protocol protocol, std::uint16_t port) const;
+  bool is_exempt(Protocol protocol, Endpoint remote) const;
   Reason stray(const Words& packet) const;
 
+  // Packets.
+  Expected decide(const Words& packet, const Choices& chosen);
   // The mapping and session the packet leaves by, or the reason why it does not.
-  std::optional<Reason> leave(const Words& packet, std::optional<Endpoint> chosen, Found& by,
-                              Expected& expected);
+  std::optional<Reason> leave(const Words& packet, const Choices& chosen, Found& by, Expected& expected);
   std::optional<Reason> arrive(const Words& packet, bool hairpinned, Found& by);
-  void misbehave(const Words& inbound, Reason refused);
   std::optional<Reason> filter(const Mapping& mapping, Endpoint remote, bool hairpinned) const;
+  Answer answer(const Words& packet, Reason refused);
+
+  // Limits.
   std::optional<Reason> no_session(Address internal, const Mapping* mapping, Direction direction,
                                    const Limits& limits) const;
   std::optional<Reason> no_mapping(const Words& packet) const;
+  // Tenths of new mappings, under a limit of so many a second.
+  std::int64_t debt_of(Address host, std::uint32_t rate) const;
+
+  // Lives.
+  Mapping& make(const Words& packet, Endpoint chosen);
   Session& open(Mapping& mapping, Endpoint remote, Direction direction);
+  void make_room(Mapping& mapping);
   void touch(const Mapping& mapping, Session& session, const Words& packet, Direction direction);
   static void touch_tcp(Session& session, const Words& packet, Direction direction, const Timeouts& timeouts,
                         TimePoint now);
-  void end(PortKey key);
+  void end(const Mapping* mapping);
 
-  // Ports.
-  // Whether anybody may get the port, and whether a mapping of this packet may, by the rule that fits it.
+  // What the laboratory asked for.
+  void lose(const Words& packet, const Choices& chosen);
+  void filtered(const Words& inbound, Reason refused);
+
+  // Ports: naive_ports.cpp.
+
+  // Whether anybody may get the port, and whether a mapping of this packet may, by the rule that fits it and
+  // by the class of its internal port.
   bool eligible(Protocol protocol, std::uint16_t port) const;
-  bool offered(const Words& packet, std::uint16_t port) const;
-  bool in_class(const Words& packet, std::uint16_t external) const;
+  bool offered(const Words& packet, Endpoint external) const;
+  bool in_class(const Words& packet, Endpoint external) const;
+  bool may_have(const Words& packet, Endpoint external) const {
+    return offered(packet, external) && in_class(packet, external);
+  }
+  std::vector<PortRange> ranges_for(const Words& packet, Address external) const;
+  // Whether it may have one, taken or not, that is wanted.
+  bool any_port(const Words& packet, Address external,
+                const std::function<bool(std::uint16_t)>& wanted) const;
   enum class Free { no, perhaps, yes };
   Free free(Protocol protocol, Endpoint external, Endpoint owner) const;
   bool surely_a_port(const Words& packet) const;
+  bool surely_a_port(const Words& packet, Address external) const;
+  bool may_share(const Words& packet, Endpoint external) const;
   void check_choice(const Words& packet, Endpoint chosen);
+  void check_order(const Words& packet, Endpoint chosen);
   void complain(const Words& packet, const std::string& what);
   void rest(PortKey key, Endpoint owner);
+  void count_ports();
+
+  // Port blocks (RFC 7422): arithmetic for a host's own, a map for what was given out besides.
+  struct Division {
+    std::size_t per_address, share;  // subscribers, and ports of each
+    std::uint32_t first_extra;
+    std::size_t extras;
+  };
+  bool blocks_on() const {
+    return !policy_.blocks.subscribers.empty() && !policy_.external_addresses.empty();
+  }
+  Division division() const;
+  // Of the host at that address, its extra ones behind its own.
+  std::vector<PortRange> blocks_of(Address host, Address external) const;
+  PortRange extra_block(std::size_t number) const;
+  std::vector<std::size_t> blocks_to_grow(Address host, Address external) const;
+  void grow(const Words& packet, Endpoint chosen);
 
   Policy policy_;
   bool exact_;
   TimePoint now_;
-  std::map<PortKey, Mapping> mappings_;  // by external endpoint
+  std::list<Mapping> mappings_;
   std::map<PortKey, Rest> resting_;
   std::map<Protocol, std::size_t> port_count_;
+  std::map<std::pair<Protocol, Address>, std::uint16_t>
+      last_in_order_;                                                 // given away by sequential allocation
+  std::map<std::pair<Address, std::size_t>, Address> extra_holders_;  // by external address and number
+  // The hosts that natd knows: those that had a mapping when the last packet was done with.
+  struct Host {
+    std::int64_t debt = 0;  // tenths of new mappings that time has not paid for yet, as of `since`
+    TimePoint since;
+  };
+  std::map<Address, Host> hosts_;
+  std::map<std::pair<Endpoint, Endpoint>, TimePoint> held_syns_;  // by external endpoint and remote: when due
 };
 
 }  // namespace nat::test

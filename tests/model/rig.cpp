@@ -1,6 +1,8 @@
 #include "tests/model/rig.h"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "tests/model/byte_judge.h"
 #include "tests/support/checksums.h"
@@ -37,6 +39,27 @@ Rig::Rig(const Profile& profile, std::uint64_t seed)
   gateway_.host.sockets = {{Protocol::udp, 4321}, {Protocol::tcp, 2000}, {Protocol::udp, 5353}};
   if (chance(50)) gateway_.host.sockets.insert({Protocol::icmp, 0});
   naive_.sockets = gateway_.host.sockets;
+  naive_.remembers = [this](const NaiveNat::Mapping& mapping, Endpoint remote) {
+    return remembers(mapping, remote);
+  };
+}
+
+// Four ports for each of very many subscribers. Of our hosts two are the last on the first address, one is
+// the first on the second, and one is none.
+BlockPolicy few_ports_each() {
+  BlockPolicy blocks;
+  blocks.dynamic = 3;
+  blocks.extra_size = 2;
+  blocks.extra_per_host = 2;
+  constexpr std::uint32_t kOnOneAddress = 64512 / 4 - 3;
+  for (std::uint32_t other = 2; other < kOnOneAddress; ++other) {
+    blocks.subscribers.push_back(Address(Address(9, 0, 0, 0).value() + other));
+  }
+  for (std::uint8_t host = 1; host <= 3; ++host) blocks.subscribers.push_back(Address(10, 0, 0, host));
+  for (std::uint32_t other = 1; other < kOnOneAddress; ++other) {
+    blocks.subscribers.push_back(Address(Address(11, 0, 0, 0).value() + other));
+  }
+  return blocks;
 }
 
 Policy Rig::first_policy(std::uint64_t seed) const {
@@ -48,7 +71,12 @@ Policy Rig::first_policy(std::uint64_t seed) const {
   policy.external_addresses = {kPool[0], kPool[1]};
   // For a whole run as well: what spilled over stays where it is when pairing hardens.
   policy.soft_pairing = seed % 5 == 0;
-  if (profile_.scarce) {
+  policy.limits.icmp_rate = policy.limits.icmp_burst = 1000000;
+  if (profile_.blocks) {
+    policy.soft_pairing = false;
+    policy.ports.rest = seconds(50);
+    policy.blocks = few_ports_each();
+  } else if (profile_.scarce) {
     if (!policy.soft_pairing) policy.external_addresses = {kPool[0]};
     policy.ports.ranges = {{600, 605}, {2000, 2039}};
     policy.ports.rest = seconds(50);
@@ -77,6 +105,7 @@ bool Rig::step() {
   }
   if (profile_.exact) sweep();
   take_released();
+  if (profile_.exact) check_due_syns();
   if (failure_.empty() && chance(5)) compare_tables();
   if (!naive_.complaints.empty()) fail(naive_.complaints.front());
   return failure_.empty();
@@ -96,8 +125,8 @@ Endpoint Rig::random_remote() {
 
 Endpoint Rig::random_external(Protocol protocol) {
   std::vector<Endpoint> known;
-  for (const auto& [key, mapping] : naive_.mappings()) {
-    if (key.first == protocol) known.push_back(key.second);
+  for (const auto& mapping : naive_.mappings()) {
+    if (mapping.protocol == protocol) known.push_back(mapping.external);
   }
   if (!known.empty() && chance(85)) return known[below(static_cast<std::uint32_t>(known.size()))];
   return {kPool[below(2)], kInternalPorts[below(std::size(kInternalPorts))]};
@@ -159,7 +188,7 @@ void Rig::send_inbound() {
 
 void Rig::send_on_session() {
   std::vector<Words> flows;
-  for (const auto& [key, mapping] : naive_.mappings()) {
+  for (const auto& mapping : naive_.mappings()) {
     for (const auto& [remote, session] : mapping.sessions) {
       const bool hairpinned = naive_.is_external(remote.address);
       if (chance(50) || hairpinned) {
@@ -195,8 +224,13 @@ Octets Rig::build(const Words& words) {
   if (words.far_off) packet.sequence(0x7fff0000);
   Octets payload(1 + below(64));
   for (auto& octet : payload) octet = static_cast<std::uint8_t>(random_.next());
-  // Now and then an address of ours in the payload: it must not be touched.
-  if (payload.size() >= 4 && chance(10)) store32(payload.data(), words.source.address.value());
+  // Now and then an endpoint of the packet in its payload: nothing must touch it.
+  if (payload.size() >= 12 && chance(20)) {
+    const Endpoint told = chance(50) ? words.source : words.destination;
+    const std::size_t at = below(7);
+    store32(&payload[at], told.address.value());
+    if (chance(70)) store16(&payload[at + 4], told.port);
+  }
   packet.payload(payload).identification(next_identification_++);
   if (chance(50)) packet.may_fragment();
   if (words.protocol == Protocol::udp && chance(10)) packet.no_checksum();
@@ -220,10 +254,36 @@ void Rig::send(const Words& chosen) {
   }
 }
 
-std::optional<Endpoint> Rig::newly_mapped(std::size_t known) const {
-  const auto& created = gateway_.observer.created;
-  if (created.size() == known) return std::nullopt;
-  return created.back().external;
+NaiveNat::Choices Rig::choices_since(const Before& before, const Words& words) const {
+  const auto& [created, removed] = std::tie(gateway_.observer.created, gateway_.observer.removed);
+  NaiveNat::Choices choices;
+  if (created.size() > before.created) choices.mapped = created.back().external;
+  if (words.in == Realm::external || naive_.is_external(words.destination.address)) return choices;
+  for (std::size_t i = before.removed; i < removed.size(); ++i) {
+    if (removed[i].cause == RemovalCause::misbehaved) choices.lost = removed[i].mapping.external;
+  }
+  return choices;
+}
+
+// Asked of the engine, where the naive NAT cannot know it: what it would do with a packet to there.
+bool Rig::remembers(const NaiveNat::Mapping& mapping, Endpoint remote) const {
+  const Explanation explanation = gateway_.engine.explain({.protocol = mapping.protocol,
+                                                           .in = Realm::internal,
+                                                           .source = mapping.internal,
+                                                           .destination = remote,
+                                                           .tcp_flags = kSyn},
+                                                          gateway_.now());
+  return std::any_of(explanation.steps.begin(), explanation.steps.end(), [](const Step& step) {
+    return std::string(step.name) == "session" && std::string(step.outcome) == "hit";
+  });
+}
+
+Rewriting Rig::rewriting(const Words& words, const Expected& expected) const {
+  if (!naive_.policy().misbehavior.payload_rewriting) return {};
+  if (words.in == Realm::external) return {{words.destination, expected.destination}};
+  Rewriting rewriting{{words.source, expected.sender}};
+  if (expected.out == Realm::internal) rewriting.emplace_back(words.destination, expected.destination);
+  return rewriting;
 }
 
 void Rig::send_whole(const Words& words, const Octets& packet) {
@@ -236,23 +296,27 @@ void Rig::send_whole(const Words& words, const Octets& packet) {
        .tcp_flags = static_cast<std::uint8_t>((words.syn ? kSyn : 0) | (words.ack ? kAck : 0) |
                                               (words.fin ? kFin : 0) | (words.rst ? kRst : 0))},
       gateway_.now());
-  const std::size_t known = gateway_.observer.created.size();
+  const Before before = this->before();
   const Outcome outcome = gateway_.translate(packet, words.in);
-  const Expected expected = naive_.judge(words, newly_mapped(known), gateway_.now());
+  const NaiveNat::Choices chosen = choices_since(before, words);
+  const Expected expected = naive_.judge(words, chosen, gateway_.now());
   if (outcome.reason != expected.reason && outcome.reason != expected.or_reason) {
     fail(std::string("the engine says ") + to_string(outcome.reason) + ", expected " +
          to_string(expected.reason));
     return;
   }
-  if (plain) check_explanation(words, explanation, outcome.reason, newly_mapped(known).has_value());
+  if (plain && !chosen.lost) {
+    check_explanation(words, explanation, outcome.reason, chosen.mapped.has_value());
+  }
+  check_answer(words, packet, outcome, expected.answer);
   if (!outcome.forwarded()) {
     if (outcome.packet != packet) fail("a packet that was not forwarded was changed");
     return;
   }
   if (outcome.out != expected.out) return fail("it leaves on the wrong side");
   const bool leaves = words.in == Realm::internal;
-  const std::string wrong =
-      judge_octets(packet, outcome.packet, expected.source, expected.destination, leaves);
+  const std::string wrong = judge_octets(packet, outcome.packet, expected.source, expected.destination,
+                                         leaves, rewriting(words, expected));
   if (!wrong.empty()) return fail(wrong);
   Words after = words;
   after.source = expected.source;
@@ -274,6 +338,42 @@ void Rig::check_explanation(const Words& words, const Explanation& explanation, 
   if (mapped && naive_.is_external(words.destination.address)) return;
   fail(std::string("explain foretold ") + to_string(explanation.reason) + ", and it was " +
        to_string(reason) + " for " + in_words(words));
+}
+
+// What the sender of a refused packet hears, and from whom.
+void Rig::check_answer(const Words& words, const Octets& packet, const Outcome& outcome, Answer expected) {
+  const Octets& reply = outcome.reply;
+  if (reply.empty() || expected == Answer::none) {
+    if (reply.empty() != (expected == Answer::none)) fail("an answer too many or too few");
+    return;
+  }
+  ++answered_;
+  const bool room = expected == Answer::host_unreachable;
+  const Address from = room ? naive_.policy().internal_address : words.destination.address;
+  const bool reset = expected == Answer::reset;
+  const bool right_way = load32(&reply[ip::kSource]) == from.value() &&
+                         load32(&reply[ip::kDestination]) == words.source.address.value();
+  if (!right_way || reply[ip::kProtocol] != (reset ? 6 : 1)) return fail("an answer of the wrong kind");
+  if (!checksums_valid(reply)) return fail("an answer with a wrong checksum");
+  if (reset) {
+    if ((reply[20 + 13] & kRst) == 0) fail("an answer that is no reset");
+    return;
+  }
+  if (reply[20] != 3 || reply[21] != (room ? 1 : 3)) return fail("another error than that");
+  if (!std::equal(reply.begin() + 28, reply.end(), packet.begin())) fail("the error quotes another packet");
+}
+
+// Of SYNs whose six seconds are over.
+void Rig::check_due_syns() {
+  std::set<std::pair<Endpoint, Endpoint>> told;
+  for (const Octets& reply : gateway_.replies()) {
+    const std::uint8_t* const quote = &reply[28];
+    const std::uint8_t* const ports = quote + std::size_t{quote[0] & 0x0fU} * 4;
+    told.insert({{Address(load32(quote + ip::kDestination)), load16(ports + 2)},
+                 {Address(load32(quote + ip::kSource)), load16(ports)}});
+    ++answered_;
+  }
+  if (told != naive_.take_due_syns()) fail("another SYN's sender was told that nobody listens");
 }
 
 void Rig::send_error() {
@@ -300,6 +400,10 @@ void Rig::send_error() {
                 to_string(expected.reason));
   }
   if (!outcome.forwarded()) return;
+  if (outcome.reason == Reason::exempt) {
+    if (outcome.packet != packet) fail("an exempt error was changed");
+    return;
+  }
   Octets quote = readdressed(about.packet, expected.source, expected.destination);
   // Half a checksum cannot be brought up to date.
   const std::size_t half = header + tcp::kChecksum;
@@ -326,7 +430,7 @@ void Rig::pass_time() {
 // The time until some session has lived as long as it may, and a little less or more.
 Duration Rig::to_an_edge() {
   std::vector<TimePoint> ends;
-  for (const auto& [key, mapping] : naive_.mappings()) {
+  for (const auto& mapping : naive_.mappings()) {
     for (const auto& [remote, session] : mapping.sessions) {
       if (session.live && session.last < gateway_.now() + seconds(400)) ends.push_back(session.last);
     }
@@ -351,8 +455,8 @@ void Rig::flush() {
   if (naive_.mappings().empty()) return;
   auto at = naive_.mappings().begin();
   std::advance(at, below(static_cast<std::uint32_t>(naive_.mappings().size())));
-  const Protocol protocol = at->first.first;
-  const Endpoint external = at->first.second;
+  const Protocol protocol = at->protocol;
+  const Endpoint external = at->external;
   doing_ = "flush " + external.to_string();
   std::uint64_t cursor = 0;
   do {
@@ -372,10 +476,19 @@ Policy Rig::other_policy() {
   policy.hairpin = chance(80);
   policy.hairpin_filter = chance(30);
   policy.ports.preserve = chance(80);
+  policy.ports.preserve_parity = chance(30);
+  policy.ports.allocation = chance(15) ? Allocation::sequential : Allocation::random;
+  // The engine forgets held SYNs when it clears away, which a run that is late does late.
+  policy.unsolicited_syn =
+      profile_.exact && chance(40) ? UnsolicitedSyn::icmp_delayed : UnsolicitedSyn::silent;
+  policy.limits.icmp_rate = chance(80) ? policy.limits.icmp_burst : 0;
   policy.timeouts.udp_inbound_refresh = chance(30);
   policy.timeouts.udp = seconds(chance(50) ? 120 : 300);
   policy.timeouts.tcp_established = seconds(chance(30) ? 600 : 7440);
   policy.timeouts.tcp_opening = seconds(chance(30) ? 60 : 240);
+  policy.exempt.clear();
+  if (chance(10)) policy.exempt.push_back({Prefix(Address(192, 0, 2, 33), 32)});
+  if (chance(10)) policy.exempt.push_back({Prefix(Address(192, 0, 2, 32), 31), {7001, 7001}});
   policy.port_forwards.clear();
   if (chance(30)) {
     policy.port_forwards.push_back({Protocol::tcp, {Address(), 8443}, {Address(10, 0, 0, 1), 2000}, "web"});
@@ -393,6 +506,8 @@ Policy Rig::other_policy() {
     policy.limits.mappings_per_host = limit(3, 8);
     policy.limits.sessions_per_host = limit(5, 10);
     policy.limits.sessions = limit(10, 30);
+    policy.limits.sessions_per_mapping = limit(2, 6);
+    policy.limits.mapping_rate_per_host = chance(20) ? 1 + below(5) : 0;
     policy.limits.fragments = limit(1, 12);
     policy.limits.fragment_bytes = limit(40, 500);
   } else {
@@ -401,13 +516,28 @@ Policy Rig::other_policy() {
       if (chance(80)) policy.external_addresses.push_back(address);
     }
   }
-  policy.misbehavior.no_outbound_refresh = chance(10);
-  policy.misbehavior.filter_ends_mapping = chance(10);
+  misbehave(policy);
   policy.host_rules.clear();
   for (std::uint32_t rules = chance(40) ? 1 + below(3) : 0; rules > 0; --rules) {
     policy.host_rules.push_back(random_rule(policy));
   }
   return policy;
+}
+
+void Rig::misbehave(Policy& policy) {
+  Misbehavior& misbehavior = policy.misbehavior;
+  misbehavior = {};
+  misbehavior.syn_answer = static_cast<SynAnswer>(chance(20) ? below(3) : 0);
+  misbehavior.no_outbound_refresh = chance(10);
+  misbehavior.filter_ends_mapping = chance(10);
+  misbehavior.payload_rewriting = chance(10);
+  misbehavior.hairpin_internal_source = chance(10);
+  // Whose a shared port is depends on whether the engine has cleared an older mapping away.
+  misbehavior.port_overloading = profile_.exact && chance(15);
+  if (chance(90)) return;
+  misbehavior.mapping_loss = chance(30) ? 1000 : 200;
+  // What a lost mapping leaves is cleared away behind the packet, and counts until then.
+  policy.limits.sessions = policy.limits.sessions_per_host = 10000;
 }
 
 // Behaviours, times, limits and sometimes ports for some hosts, ports or remotes.
@@ -427,10 +557,11 @@ HostRule Rig::random_rule(const Policy& general) {
   rule.profile.timeouts.udp_inbound_refresh = chance(50);
   if (profile_.scarce && chance(50)) {
     rule.profile.limits.mappings_per_host = 2 + below(6);
-    rule.profile.limits.sessions_per_host = 4 + below(8);
+    if (general.misbehavior.mapping_loss == 0) rule.profile.limits.sessions_per_host = 4 + below(8);
+    rule.profile.limits.mapping_rate_per_host = below(4);
     rule.profile.limits.udp_mappings_per_host = below(4);
   }
-  if (chance(40)) {
+  if (!profile_.blocks && chance(40)) {
     const auto first = static_cast<std::uint16_t>(1998 + below(8));
     rule.profile.ports.ranges = {{first, static_cast<std::uint16_t>(first + 1 + below(4))}};
     rule.profile.ports.preserve = chance(50);
@@ -477,21 +608,25 @@ void Rig::compare_tables() {
   }
   std::set<std::pair<Protocol, Endpoint>> externals;
   for (const MappingView& view : mappings) {
-    if (!externals.insert({view.protocol, view.external}).second)
-      return fail("two mappings share an endpoint");
-    const auto at = naive_.mappings().find({view.protocol, view.external});
-    if (at == naive_.mappings().end() || at->second.internal != view.internal ||
-        at->second.remote != view.remote || at->second.behavior != view.behavior ||
-        at->second.origin != view.origin) {
+    const auto at = std::find_if(
+        naive_.mappings().begin(), naive_.mappings().end(), [&](const NaiveNat::Mapping& mapping) {
+          return mapping.protocol == view.protocol && mapping.external == view.external &&
+                 mapping.internal == view.internal && mapping.remote == view.remote &&
+                 mapping.behavior == view.behavior && mapping.origin == view.origin;
+        });
+    if (at == naive_.mappings().end()) {
       return fail("a mapping of the engine is unknown: " + view.external.to_string());
     }
-    const auto live = std::count_if(at->second.sessions.begin(), at->second.sessions.end(),
+    if (!at->shares && !externals.insert({view.protocol, view.external}).second) {
+      return fail("two mappings share an endpoint");
+    }
+    const auto live = std::count_if(at->sessions.begin(), at->sessions.end(),
                                     [](const auto& entry) { return entry.second.live; });
-    const bool same = view.sessions == live && view.sessions + view.remembered == at->second.sessions.size();
+    const bool same = view.sessions == live && view.sessions + view.remembered == at->sessions.size();
     if (profile_.exact && !same) return fail("a mapping has other sessions: " + view.external.to_string());
   }
   std::size_t live = 0;
-  for (const auto& [key, mapping] : naive_.mappings()) {
+  for (const auto& mapping : naive_.mappings()) {
     for (const auto& [remote, session] : mapping.sessions) live += session.live ? 1 : 0;
   }
   const auto sessions = gateway_.sessions();
@@ -500,10 +635,13 @@ void Rig::compare_tables() {
                 std::to_string(live));
   }
   for (const SessionView& view : sessions) {
-    const auto mapping = naive_.mappings().find({view.protocol, view.external});
-    if (mapping == naive_.mappings().end()) return fail("a session without a mapping");
-    const auto session = mapping->second.sessions.find(view.remote);
-    if (session == mapping->second.sessions.end()) return fail("a session that should not be");
+    const auto mapping = std::find_if(
+        naive_.mappings().begin(), naive_.mappings().end(), [&](const NaiveNat::Mapping& candidate) {
+          return candidate.protocol == view.protocol && candidate.external == view.external &&
+                 candidate.internal == view.internal && candidate.sessions.contains(view.remote);
+        });
+    if (mapping == naive_.mappings().end()) return fail("a session that should not be");
+    const auto session = mapping->sessions.find(view.remote);
     if (session->second.state != view.state) {
       return fail(std::string("a session is ") + to_string(view.state) + ", expected " +
                   to_string(session->second.state));
@@ -515,6 +653,19 @@ void Rig::compare_tables() {
       return fail("a session has the wrong initiator");
     }
   }
+  if (profile_.blocks) compare_blocks();
+}
+
+// The extra blocks of each host.
+void Rig::compare_blocks() {
+  for (std::uint8_t number = 1; number <= 4; ++number) {
+    const Address host(10, 0, 0, number);
+    std::vector<PortRange> extras;
+    for (const BlockView& block : gateway_.engine.blocks_of(host)) {
+      if (block.extra) extras.push_back(block.ports);
+    }
+    if (extras != naive_.extra_blocks_of(host)) fail(host.to_string() + " has other blocks");
+  }
 }
 
 bool Rig::finish() {
@@ -524,8 +675,9 @@ bool Rig::finish() {
   gateway_.advance(seconds(121));
   gateway_.sweep();
   take_released();
-  if (!fragments_.owed.empty() || !fragments_.empty()) fail("a fragment was never let go");
   naive_.settle(gateway_.now());
+  check_due_syns();
+  if (!fragments_.owed.empty() || !fragments_.empty()) fail("a fragment was never let go");
   compare_tables();
   const Gauges gauges = gateway_.engine.gauges();
   const auto configured = static_cast<std::uint32_t>(naive_.mappings().size());
@@ -539,6 +691,7 @@ bool Rig::finish() {
   if (gauges.hosts > configured) fail("hosts remain");
   if (gauges.records != configured + gauges.hosts) fail("memory was not given back");
   if (resting != 0) fail("ports rest for ever");
+  if (gauges.held_syns != 0) fail("SYNs are held for ever");
   if (gauges.datagrams != 0 || gauges.held_fragments != 0 || gauges.held_bytes != 0) fail("fragments remain");
   return failure_.empty();
 }

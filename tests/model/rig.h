@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/model/byte_judge.h"
 #include "tests/model/naive_fragments.h"
 #include "tests/model/naive_nat.h"
 #include "tests/support/packet_builder.h"
@@ -20,10 +21,14 @@ struct Profile {
   bool exact;
   // Few ports and low limits.
   bool scarce;
+  // Ports are divided among subscribers, a handful for each.
+  bool blocks;
 };
 
-inline constexpr Profile kProfiles[] = {
-    {"prompt", true, false}, {"late", false, false}, {"scarce", true, true}};
+inline constexpr Profile kProfiles[] = {{"prompt", true, false, false},
+                                        {"late", false, false, false},
+                                        {"scarce", true, true, false},
+                                        {"blocks", true, true, true}};
 
 // "udp 10.0.0.1:5000 > 192.0.2.31:53 from internal".
 std::string in_words(const Words& words);
@@ -39,6 +44,8 @@ class Rig {
   const std::string& failure() const { return failure_; }
   // Datagrams that were sent in fragments and came through whole.
   std::uint64_t reassembled() const { return reassembled_; }
+  // Answers that were given to senders of refused packets.
+  std::uint64_t answered() const { return answered_; }
   const Counters& counters() const { return gateway_.engine.counters(); }
 
  private:
@@ -54,6 +61,7 @@ class Rig {
     Octets packet;
     std::size_t pieces = 0;            // that must come through; a lost one never does
     std::optional<Expected> expected;  // once its first fragment has come through
+    bool rewritten = false;            // its payload was looked at
     std::vector<Octets> through;
   };
   struct Waiting {
@@ -73,10 +81,12 @@ class Rig {
   void change_policy();
   void flush();
   void compare_tables();
+  void compare_blocks();
   void check_counters();
 
   Policy first_policy(std::uint64_t seed) const;
   Policy other_policy();
+  void misbehave(Policy& policy);
   HostRule random_rule(const Policy& general);
   Words random_words(Protocol protocol, Realm in);
   void choose_flags(Words& words);
@@ -90,7 +100,16 @@ class Rig {
   void send_first(const Piece& piece, std::uint64_t datagram, Octets octets);
   void passed(std::uint64_t datagram, const Outcome& outcome);
   void take_released();
-  std::optional<Endpoint> newly_mapped(std::size_t known) const;
+  // What the engine has told since.
+  struct Before {
+    std::size_t created, removed;
+  };
+  Before before() const { return {gateway_.observer.created.size(), gateway_.observer.removed.size()}; }
+  NaiveNat::Choices choices_since(const Before& before, const Words& words) const;
+  void check_answer(const Words& words, const Octets& packet, const Outcome& outcome, Answer expected);
+  void check_due_syns();
+  bool remembers(const NaiveNat::Mapping& mapping, Endpoint remote) const;
+  Rewriting rewriting(const Words& words, const Expected& expected) const;
   void check_explanation(const Words& words, const Explanation& explanation, Reason reason, bool mapped);
   Duration to_an_edge();
   void sweep();
@@ -107,6 +126,7 @@ class Rig {
   std::map<std::uint64_t, std::uint64_t> datagram_of_;  // of a held piece, by its token
   std::uint64_t next_token_ = 1;
   std::uint64_t reassembled_ = 0;
+  std::uint64_t answered_ = 0;
   std::uint16_t next_identification_ = 1;
   std::string doing_;
   std::string failure_;

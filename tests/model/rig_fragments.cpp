@@ -75,6 +75,7 @@ void Rig::send_piece() {
       }
       if (outcome.forwarded()) passed(next.datagram, outcome);
     }
+    if (profile_.exact) sweep();
     take_released();
   }
 }
@@ -82,7 +83,8 @@ void Rig::send_piece() {
 void Rig::send_first(const Piece& piece, std::uint64_t number, Octets octets) {
   Datagram& datagram = datagrams_.at(number);
   const Words& words = datagram.words;
-  const std::size_t known = gateway_.observer.created.size();
+  const Before before = this->before();
+  const Octets packet = octets;
   const Outcome outcome = gateway_.translate(std::move(octets), words.in);
   const bool tiny = words.protocol == Protocol::tcp && piece.end < 20;
   const bool ours = words.in == Realm::internal || naive_.is_external(words.destination.address);
@@ -96,15 +98,18 @@ void Rig::send_first(const Piece& piece, std::uint64_t number, Octets octets) {
   } else if (const auto refused = fragments_.first(piece, naive_.policy(), gateway_.now())) {
     expected.reason = *refused;
   } else {
-    expected = naive_.judge(words, newly_mapped(known), gateway_.now());
+    expected = naive_.judge(words, choices_since(before, words), gateway_.now());
     fragments_.decide(piece, outcome.reason, naive_.policy(), gateway_.now());
   }
   if (outcome.reason != expected.reason && outcome.reason != expected.or_reason) {
     return fail(std::string("the first fragment met ") + to_string(outcome.reason) + ", expected " +
                 to_string(expected.reason));
   }
+  check_answer(words, packet, outcome, expected.answer);
   if (!outcome.forwarded()) return;
   datagram.expected = expected;
+  // Of which only what stands in the first piece is seen.
+  datagram.rewritten = naive_.policy().misbehavior.payload_rewriting;
   passed(number, outcome);
 }
 
@@ -117,7 +122,7 @@ void Rig::passed(std::uint64_t number, const Outcome& outcome) {
   if (!datagram.expected || datagram.through.size() != datagram.pieces) return;
   // Of a datagram that was forgotten in between, another first fragment may have been translated anew.
   const auto whole = join(datagram.through);
-  if (!whole) return;
+  if (!whole || datagram.rewritten) return;
   Octets before = datagram.packet;
   store16(before.data() + ip::kFragment, 0);
   fix_ip_checksum(before);
