@@ -12,6 +12,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 
 ETH_P_IP = 0x0800
 SO_RCVBUFFORCE = 33
+SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 
 
 class Ear:
@@ -22,6 +23,8 @@ class Ear:
         self._socket = host.socket(socket.SOCK_DGRAM, family=socket.AF_PACKET,
                                    protocol=socket.htons(ETH_P_IP))
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
+        # What the host itself sends would crowd out what it hears.
+        self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self._socket.bind((interface, ETH_P_IP))
 
     def hear(self, wanted=lambda _packet: True, timeout=3.0):
