@@ -3,14 +3,20 @@
 //
 // One file for each network namespace, /run/natd/netns-INODE.ports: a head, then a record of 16 octets for
 // each number, in two planes (UDP, ICMP) for each external address. It has holes where nothing was ever in
-// use, and is at most 2 MiB large for an address. Each mapping that begins or ends writes its record; what
-// the page cache holds survives the process, and the machine's restart forgets all. The head names the boot
-// and the namespace: what another one left is not read, nor is anything that makes no sense. Writing that
-// fails (a full disk) is told once and given up; then released ports do not rest over a restart.
+// use, and is at most 2 MiB large for an address. The head names the boot and the namespace: what another one
+// left is not read, nor is anything that makes no sense.
+//
+// The file is mapped, and each mapping of the engine that begins or ends stores its record there; what the
+// page cache holds survives the process, and the machine's restart forgets all. Blocks are allocated, 64 KiB
+// at a time, before anything is stored in them: a full disk is an error here, and no signal. It is told once
+// and given up; then released ports do not rest over a restart.
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,18 +67,39 @@ class PortMemory : public Observer {
     std::array<std::uint32_t, kMostAddresses> addresses{};  // 0 for none
     bool operator==(const Head&) const = default;
   };
+  // Where things stand in the file.
+  static constexpr std::size_t kHeadSize = 4096;
+  static constexpr std::size_t kPlane = 65536 * sizeof(Record);
+  static constexpr std::size_t kPlace = 2 * kPlane;
+  static constexpr std::size_t kLargest = kHeadSize + kMostAddresses * kPlace;
+  static constexpr std::size_t kGranule = 65536;
+  static std::size_t plane_at(std::size_t place, std::size_t plane) {
+    return kHeadSize + place * kPlace + plane * kPlane;
+  }
 
   static Head fresh_head();
   void begin_anew();
+  void map();
+  void recall_plane(std::size_t place, std::size_t plane, Duration rest, TimePoint now,
+                    std::vector<RestingPort>& found);
   void note(const MappingView& mapping, bool in_use, TimePoint now);
   // The place of the address among those of the head, which it joins when there is room.
-  int place_of(Address address);
-  void write(const void* from, std::size_t length, std::int64_t at);
+  std::optional<std::size_t> place_of(Address address);
+  void store(const Record& record, std::size_t at);
+  // Whether what stands there may be touched.
+  bool allocate(std::size_t at);
+  void write_head();
+  void give_up(const std::string& what);
 
+  struct Unmap {
+    void operator()(std::uint8_t* memory) const;
+  };
   std::string path_;
   std::string problem_;
   Descriptor file_;
   Head head_;
+  std::unique_ptr<std::uint8_t, Unmap> memory_;
+  std::bitset<kMostAddresses * kPlace / kGranule> allocated_;
   bool needed_ = false;  // something is in use, or may rest
 };
 

@@ -2,10 +2,15 @@
 // stands in the file may do harm.
 #include "natd/port_memory.h"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/octets.h"
 #include "tests/support/packet_builder.h"
@@ -19,6 +24,14 @@ namespace fs = std::filesystem;
 constexpr TimePoint kNow(std::chrono::hours(5));
 constexpr Duration kRest = std::chrono::seconds(120);
 
+MappingView mapping(Protocol protocol, const char* external, const char* internal) {
+  MappingView view;
+  view.protocol = protocol;
+  view.external = endpoint(external);
+  view.internal = endpoint(internal);
+  return view;
+}
+
 class PortMemoryTest : public testing::Test {
  protected:
   PortMemoryTest() {
@@ -27,13 +40,6 @@ class PortMemoryTest : public testing::Test {
   }
   ~PortMemoryTest() override { fs::remove_all(directory_); }
 
-  static MappingView mapping(Protocol protocol, const char* external, const char* internal) {
-    MappingView view;
-    view.protocol = protocol;
-    view.external = endpoint(external);
-    view.internal = endpoint(internal);
-    return view;
-  }
   std::vector<RestingPort> recall(TimePoint now = kNow) { return PortMemory(directory_).recall(kRest, now); }
   fs::path file() const {
     for (const auto& entry : fs::directory_iterator(directory_)) return entry.path();
@@ -138,6 +144,53 @@ TEST_F(PortMemoryTest, ADirectoryThatCannotBeWrittenIsAProblemToTell) {
   EXPECT_NE(memory.problem().find("cannot write"), std::string::npos);
   memory.mapping_created(mapping(Protocol::udp, "203.0.113.11:5", "10.0.0.1:5"), kNow);
   EXPECT_TRUE(memory.recall(kRest, kNow).empty());
+}
+
+// Nothing is written when it ends: what was noted is there already.
+// Rows: C8
+TEST_F(PortMemoryTest, OneThatIsKilledHasNotedAll) {
+  const pid_t child = fork();
+  if (child == 0) {
+    PortMemory memory(directory_);
+    memory.mapping_created(mapping(Protocol::udp, "203.0.113.11:9", "10.0.0.1:9"), kNow);
+    raise(SIGKILL);
+  }
+  waitpid(child, nullptr, 0);
+  EXPECT_EQ(recall().size(), 1U);
+}
+
+// --- A full disk
+
+constexpr int kRefused = 77;
+
+// On a disk with room for the head and one granule.
+void remember_on_a_full_disk(const std::string& directory) {
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    _exit(kRefused);
+  }
+  if (mount("none", directory.c_str(), "tmpfs", 0, "size=96k") != 0) _exit(kRefused);
+  PortMemory memory(directory);
+  const auto note = [&](const char* external) {
+    memory.mapping_created(mapping(Protocol::udp, external, "10.0.0.1:9"), kNow);
+  };
+  note("203.0.113.11:9");
+  if (!memory.problem().empty()) _exit(1);
+  note("203.0.113.11:60000");
+  if (memory.problem().find("No space left on device") == std::string::npos) _exit(2);
+  note("203.0.113.11:60001");
+  memory.mapping_removed(mapping(Protocol::udp, "203.0.113.11:60000", "10.0.0.1:9"), RemovalCause::expired,
+                         kNow);
+  _exit(PortMemory(directory).recall(kRest, kNow).size() == 1 ? 0 : 3);
+}
+
+TEST_F(PortMemoryTest, AFullDiskIsAProblemToTellAndNoSignal) {
+  const pid_t child = fork();
+  if (child == 0) remember_on_a_full_disk(directory_);
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  if (WEXITSTATUS(status) == kRefused) GTEST_SKIP() << "this machine refuses mounts";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 // --- The engine's side.
