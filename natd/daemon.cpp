@@ -272,15 +272,14 @@ void Daemon::every_second() {
 }
 
 void Daemon::warn_of_forgetfulness() {
-  if (told_of_forgetfulness_) return;
   std::string problem;
   {
     const auto engine = gateway_->engine();
     problem = port_memory_->problem();
   }
-  if (problem.empty()) return;
+  if (problem.empty() || problem == forgetfulness_) return;
   log_warning(problem + "; after a restart, ports that were in use may be given to others at once");
-  told_of_forgetfulness_ = true;
+  forgetfulness_ = std::move(problem);
 }
 
 void Daemon::refresh_local_ports() {

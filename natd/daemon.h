@@ -98,7 +98,7 @@ class Daemon : public Service {
   TimePoint next_status_{};
   std::optional<PortMemory> port_memory_;
   std::vector<RestingPort> resting_;  // what it recalled
-  bool told_of_forgetfulness_ = false;
+  std::string forgetfulness_;         // as last told to the log
   std::optional<Gateway> gateway_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<ControlServer> control_;

@@ -102,6 +102,7 @@ void PortMemory::recall_plane(std::size_t place, std::size_t plane, Duration res
       store(record, at + port * sizeof(Record));
     }
     const TimePoint since{Duration(record.since)};
+    needs_[place].rested = std::max(needs_[place].rested, since + kLongestRest);
     if (since + rest <= now) continue;
     found.push_back({kPlanes[plane],
                      {Address(head_.addresses[place]), static_cast<std::uint16_t>(port)},
@@ -111,14 +112,19 @@ void PortMemory::recall_plane(std::size_t place, std::size_t plane, Duration res
 }
 
 void PortMemory::note(const MappingView& mapping, bool in_use, TimePoint now) {
-  if (!problem_.empty() || mapping.protocol == Protocol::tcp || mapping.origin != Origin::dynamic) return;
-  const auto place = place_of(mapping.external.address);
+  if (given_up_ || mapping.protocol == Protocol::tcp || mapping.origin != Origin::dynamic) return;
+  const auto place = place_of(mapping.external.address, now);
   if (!place) return;
   const std::size_t at =
       plane_at(*place, mapping.protocol == Protocol::udp ? 0 : 1) + mapping.external.port * sizeof(Record);
   if (!allocate(at)) return;
   needed_ = true;
   Record record;
+  std::memcpy(&record, memory_.get() + at, sizeof record);
+  Need& need = needs_[*place];
+  const bool was_in_use = record.state == State::in_use && need.in_use > 0;
+  need.in_use = need.in_use - (was_in_use ? 1 : 0) + (in_use ? 1 : 0);
+  if (!in_use) need.rested = now + kLongestRest;
   record.since = now.time_since_epoch().count();
   record.owner_address = mapping.internal.address.value();
   record.owner_port = mapping.internal.port;
@@ -126,12 +132,30 @@ void PortMemory::note(const MappingView& mapping, bool in_use, TimePoint now) {
   store(record, at);
 }
 
-std::optional<std::size_t> PortMemory::place_of(Address address) {
-  for (std::size_t place = 0; place < head_.addresses.size(); ++place) {
-    if (head_.addresses[place] == address.value()) return place;
-    if (head_.addresses[place] != 0) continue;
-    head_.addresses[place] = address.value();
+std::optional<std::size_t> PortMemory::place_of(Address address, TimePoint now) {
+  const auto& addresses = head_.addresses;
+  const auto known = std::find(addresses.begin(), addresses.end(), address.value());
+  if (known != addresses.end()) return static_cast<std::size_t>(known - addresses.begin());
+  const auto place = free_place(now);
+  if (place) {
+    head_.addresses[*place] = address.value();
     write_head();
+  } else if (problem_.empty()) {
+    problem_ = "no room for " + address.to_string() + " in " + path_ + ": " + std::to_string(kMostAddresses) +
+               " external addresses have ports in use, or had within the hour; use fewer at a time";
+  }
+  return place;
+}
+
+std::optional<std::size_t> PortMemory::free_place(TimePoint now) {
+  for (std::size_t place = 0; place < kMostAddresses; ++place) {
+    if (head_.addresses[place] == 0) return place;
+  }
+  for (std::size_t place = 0; place < kMostAddresses; ++place) {
+    if (needs_[place].in_use > 0 || needs_[place].rested > now) continue;
+    constexpr int kForget = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    if (fallocate(file_.get(), kForget, static_cast<off_t>(plane_at(place, 0)), kPlace) != 0) break;
+    for (std::size_t i = 0; i < kPlace / kGranule; ++i) allocated_[place * (kPlace / kGranule) + i] = false;
     return place;
   }
   return std::nullopt;
@@ -144,7 +168,7 @@ void PortMemory::store(const Record& record, std::size_t at) {
 bool PortMemory::allocate(std::size_t at) {
   const std::size_t granule = (at - kHeadSize) / kGranule;
   if (allocated_[granule]) return true;
-  if (!problem_.empty()) return false;
+  if (given_up_) return false;
   const auto begin = static_cast<off_t>(kHeadSize + granule * kGranule);
   int error = 0;
   do {
@@ -164,7 +188,8 @@ void PortMemory::write_head() {
 
 // With the error of the system call that failed.
 void PortMemory::give_up(const std::string& what) {
-  if (problem_.empty()) problem_ = what + " " + path_ + ": " + std::strerror(errno);
+  if (!given_up_) problem_ = what + " " + path_ + ": " + std::strerror(errno);
+  given_up_ = true;
 }
 
 }  // namespace nat

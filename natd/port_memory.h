@@ -10,6 +10,10 @@
 // page cache holds survives the process, and the machine's restart forgets all. Blocks are allocated, 64 KiB
 // at a time, before anything is stored in them: a full disk is an error here, and no signal. It is told once
 // and given up; then released ports do not rest over a restart.
+//
+// An address has a place in the file from its first mapping on. There are 256; then the place of an address
+// that has nothing in use goes to the next one, an hour after its last mapping ended, when nothing can be at
+// rest. Where no place is left, that is told once, and the ports of the newcomer do not rest over a restart.
 #pragma once
 
 #include <array>
@@ -38,7 +42,8 @@ class PortMemory : public Observer {
   // in use counts as let go now, and is noted so.
   std::vector<RestingPort> recall(Duration rest, TimePoint now);
 
-  // Why it remembers nothing; empty while it does. Where it observes an engine, to be asked under its lock.
+  // Why it remembers nothing, or nothing of some addresses; empty while it does. Where it observes an engine,
+  // to be asked under its lock.
   std::string problem() const { return problem_; }
 
   // --- Observer
@@ -49,6 +54,8 @@ class PortMemory : public Observer {
   void refused(const Refusal&, TimePoint) override {}
 
   static constexpr std::size_t kMostAddresses = 256;
+  // The most that ports.rest may be (config/options.def).
+  static constexpr Duration kLongestRest = std::chrono::hours(1);
 
  private:
   enum class State : std::uint8_t { unused, in_use, released };
@@ -67,6 +74,12 @@ class PortMemory : public Observer {
     std::array<std::uint32_t, kMostAddresses> addresses{};  // 0 for none
     bool operator==(const Head&) const = default;
   };
+  // What the address of a place still needs it for.
+  struct Need {
+    std::uint32_t in_use = 0;
+    TimePoint rested{};  // when nothing can be at rest any more
+  };
+
   // Where things stand in the file.
   static constexpr std::size_t kHeadSize = 4096;
   static constexpr std::size_t kPlane = 65536 * sizeof(Record);
@@ -83,8 +96,9 @@ class PortMemory : public Observer {
   void recall_plane(std::size_t place, std::size_t plane, Duration rest, TimePoint now,
                     std::vector<RestingPort>& found);
   void note(const MappingView& mapping, bool in_use, TimePoint now);
-  // The place of the address among those of the head, which it joins when there is room.
-  std::optional<std::size_t> place_of(Address address);
+  // The place of the address, which it gets when there is one to have.
+  std::optional<std::size_t> place_of(Address address, TimePoint now);
+  std::optional<std::size_t> free_place(TimePoint now);
   void store(const Record& record, std::size_t at);
   // Whether what stands there may be touched.
   bool allocate(std::size_t at);
@@ -96,10 +110,12 @@ class PortMemory : public Observer {
   };
   std::string path_;
   std::string problem_;
+  bool given_up_ = false;
   Descriptor file_;
   Head head_;
   std::unique_ptr<std::uint8_t, Unmap> memory_;
   std::bitset<kMostAddresses * kPlace / kGranule> allocated_;
+  std::array<Need, kMostAddresses> needs_{};
   bool needed_ = false;  // something is in use, or may rest
 };
 

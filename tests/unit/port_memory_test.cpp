@@ -193,6 +193,62 @@ TEST_F(PortMemoryTest, AFullDiskIsAProblemToTellAndNoSignal) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+// --- More addresses than there are places
+
+constexpr auto kNewcomer = "198.51.100.1:7";
+
+// Each with one port.
+void note_256_addresses(PortMemory& memory, bool in_use, TimePoint when) {
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    MappingView one = mapping(Protocol::udp, "203.0.113.0:5", "10.0.0.1:5");
+    one.external.address = Address(one.external.address.value() + i);
+    memory.mapping_created(one, when);
+    if (!in_use) memory.mapping_removed(one, RemovalCause::expired, when);
+  }
+}
+
+TEST_F(PortMemoryTest, AnAddressThatNeedsItsPlaceNoMoreGivesItToTheNext) {
+  {
+    PortMemory memory(directory_);
+    note_256_addresses(memory, false, kNow - std::chrono::hours(1));
+    memory.mapping_created(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow);
+    EXPECT_EQ(memory.problem(), "");
+  }
+  const auto resting = recall();
+  ASSERT_EQ(resting.size(), 1U);
+  EXPECT_EQ(resting[0].external, endpoint(kNewcomer)) << "and nothing that the other had there";
+  EXPECT_EQ(PortMemory(directory_).recall(std::chrono::hours(9), kNow).size(), 256U);
+}
+
+TEST_F(PortMemoryTest, AnAddressThatNeedsItsPlaceNoMoreIsKnownAfterARestart) {
+  {
+    PortMemory memory(directory_);
+    note_256_addresses(memory, false, kNow - std::chrono::hours(1));
+  }
+  PortMemory memory(directory_);
+  EXPECT_TRUE(memory.recall(kRest, kNow).empty());
+  memory.mapping_created(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow);
+  EXPECT_EQ(memory.problem(), "");
+  EXPECT_EQ(recall().size(), 1U);
+}
+
+TEST_F(PortMemoryTest, WhereAllPlacesAreNeededTheNewcomerIsAProblemToTell) {
+  {
+    PortMemory memory(directory_);
+    note_256_addresses(memory, true, kNow - std::chrono::hours(2));
+    const MappingView leaving = mapping(Protocol::udp, "203.0.113.9:5", "10.0.0.1:5");
+    memory.mapping_removed(leaving, RemovalCause::expired, kNow - std::chrono::minutes(59));
+    EXPECT_EQ(memory.problem(), "");
+    memory.mapping_created(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow);
+    EXPECT_EQ(memory.problem().find("no room for 198.51.100.1 in " + file().string() + ": 256 external"), 0U);
+    memory.mapping_created(mapping(Protocol::udp, "203.0.113.9:6", "10.0.0.1:6"), kNow);
+  }
+  // The others are remembered as before.
+  const auto resting = recall();
+  EXPECT_EQ(resting.size(), 256U);
+  for (const RestingPort& one : resting) EXPECT_NE(one.external, endpoint(kNewcomer));
+}
+
 // --- The engine's side.
 
 Policy eight_ports() {
