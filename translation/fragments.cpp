@@ -59,7 +59,7 @@ Fragments::Foretold Fragments::foretell(const PacketView& view, Realm in, const 
                                         TimePoint now) const {
   if (view.later_fragment() && inside_header(view)) return {Reason::fragment_tiny};
   const auto known = datagrams_.find(key_of(view, in));
-  const bool fresh = known == datagrams_.end() || known->second.deadline <= now;
+  const bool fresh = known == datagrams_.end() || known->second.deadline() <= now;
   if (fresh && policy.limits.fragments == 0) {
     return {.reason = Reason::fragment_limit, .limit = "limits.fragments"};
   }
@@ -87,7 +87,8 @@ void Fragments::decide(const DatagramKey& key, const FragmentDecision& decision,
   decided_.splice(decided_.end(), waiting_, datagram.position);
   no_longer_waiting(key.source, datagram);
   datagram.decision = decision;
-  datagram.deadline = deadline;
+  deadlines_.erase(datagram.due);
+  datagram.due = deadlines_.emplace(deadline, key);
   for (Held& held : datagram.held) {
     PacketView view;
     if (PacketView::parse(held.octets, view)) continue;
@@ -125,13 +126,13 @@ Fragments::Map::iterator Fragments::find_or_make(const DatagramKey& key, const P
                                                  TimePoint now) {
   const auto known = datagrams_.find(key);
   if (known != datagrams_.end()) {
-    if (known->second.deadline > now) return known;
+    if (known->second.deadline() > now) return known;
     remove(known, Reason::fragment_timeout);
   }
   if (!make_room(key.source, policy)) return datagrams_.end();
   const auto entry = datagrams_.try_emplace(key).first;
   entry->second.position = waiting_.insert(waiting_.end(), key);
-  entry->second.deadline = now + policy.timeouts.fragment_wait;
+  entry->second.due = deadlines_.emplace(now + policy.timeouts.fragment_wait, key);
   ++waiting_of_source_[key.source].datagrams;
   return entry;
 }
@@ -190,28 +191,19 @@ void Fragments::remove(Map::iterator entry, Reason reason) {
     released_.push_back({held.token, {.reason = reason}, std::move(held.octets), entry->first.in});
   }
   order_of(datagram).erase(datagram.position);
+  deadlines_.erase(datagram.due);
   datagrams_.erase(entry);
 }
 
 bool Fragments::expire(TimePoint now, unsigned budget) {
-  for (Order* order : {&waiting_, &decided_}) {
-    while (!order->empty()) {
-      const auto entry = datagrams_.find(order->front());
-      if (entry->second.deadline > now) break;
-      if (budget-- == 0) return true;
-      remove(entry, Reason::fragment_timeout);
-    }
+  for (; next_deadline() <= now; --budget) {
+    if (budget == 0) return true;
+    remove(datagrams_.find(deadlines_.begin()->second), Reason::fragment_timeout);
   }
   return false;
 }
 
-TimePoint Fragments::next_deadline() const {
-  TimePoint next = kNever;
-  for (const Order* order : {&waiting_, &decided_}) {
-    if (!order->empty()) next = std::min(next, datagrams_.find(order->front())->second.deadline);
-  }
-  return next;
-}
+TimePoint Fragments::next_deadline() const { return deadlines_.empty() ? kNever : deadlines_.begin()->first; }
 
 bool Fragments::take_released(Released& released, Realm& in) {
   if (released_.empty()) return false;

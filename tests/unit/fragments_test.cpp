@@ -191,6 +191,47 @@ TEST(Fragments, ADecisionIsKeptThirtySeconds) {
   EXPECT_EQ(gateway.from_inside(pieces[2]).reason, Reason::fragment_held);
 }
 
+// What came before keeps its time, and nobody waits for it.
+// Rows: FR1
+TEST(Fragments, AShorterWaitHoldsForWhatComesNext) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  const auto wait_of = [&](Duration wait) {
+    gateway.change([&](Policy& policy) { policy.timeouts.fragment_wait = wait; });
+  };
+  const auto hold = [&](std::uint16_t id) {
+    gateway.from_outside(cut(udp(kOut1, kExternal).payload(data(3000)).identification(id), 1480)[1], id);
+  };
+  wait_of(seconds(10));
+  hold(1);
+  wait_of(seconds(2));
+  hold(2);
+  gateway.pass(milliseconds(2001));
+  const auto first = gateway.released();
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].first, 2U);
+  EXPECT_EQ(first[0].second.reason, Reason::fragment_timeout);
+  gateway.pass(milliseconds(7998));
+  EXPECT_TRUE(gateway.released().empty());
+  gateway.pass(milliseconds(2));
+  EXPECT_EQ(gateway.released().size(), 1U);
+}
+
+TEST(Fragments, AShorterLifetimeHoldsForWhatIsDecidedNext) {
+  TestGateway gateway;
+  const auto pass_first = [&](std::uint16_t id, Duration lifetime) {
+    gateway.change([&](Policy& policy) { policy.timeouts.fragment_lifetime = lifetime; });
+    const auto pieces = cut(udp(kIn1, kOut1).payload(data(3000)).identification(id), 1480);
+    EXPECT_TRUE(gateway.from_inside(pieces[0]).forwarded());
+  };
+  pass_first(1, seconds(30));
+  pass_first(2, seconds(5));
+  gateway.pass(milliseconds(5001));
+  EXPECT_EQ(gateway.engine.gauges().datagrams, 1U);
+  gateway.pass(seconds(25));
+  EXPECT_EQ(gateway.engine.gauges().datagrams, 0U);
+}
+
 TEST(Fragments, ExpiringIsDoneInSteps) {
   TestGateway gateway;
   for (std::uint16_t id = 0; id < 100; ++id) {
