@@ -64,12 +64,8 @@ BlockPolicy few_ports_each() {
 
 Policy Rig::first_policy(std::uint64_t seed) const {
   Policy policy = plain_policy();
-  // For a whole run: the engine looks at datagrams in the order of their coming, and gives one up late that
-  // came under a shorter time than those before it.
-  policy.timeouts.fragment_wait = seconds(seed % 2 == 0 ? 2 : 10);
-  policy.timeouts.fragment_lifetime = seconds(seed % 3 == 0 ? 5 : 30);
   policy.external_addresses = {kPool[0], kPool[1]};
-  // For a whole run as well: what spilled over stays where it is when pairing hardens.
+  // For a whole run: what spilled over stays where it is when pairing hardens.
   policy.soft_pairing = seed % 5 == 0;
   policy.limits.icmp_rate = policy.limits.icmp_burst = 1000000;
   if (profile_.blocks) {
@@ -489,6 +485,8 @@ Policy Rig::other_policy() {
   policy.exempt.clear();
   if (chance(10)) policy.exempt.push_back({Prefix(Address(192, 0, 2, 33), 32)});
   if (chance(10)) policy.exempt.push_back({Prefix(Address(192, 0, 2, 32), 31), {7001, 7001}});
+  policy.timeouts.fragment_wait = seconds(chance(50) ? 2 : 10);
+  policy.timeouts.fragment_lifetime = seconds(chance(50) ? 5 : 30);
   policy.port_forwards.clear();
   if (chance(30)) {
     policy.port_forwards.push_back({Protocol::tcp, {Address(), 8443}, {Address(10, 0, 0, 1), 2000}, "web"});
