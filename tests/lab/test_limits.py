@@ -44,7 +44,7 @@ def refused(host, server):
     return None
 
 
-@pytest.mark.rows("C11a", "C11b", "C11d", "I8")
+@pytest.mark.rows("C11a", "C11b", "C11d", "I8", "TT9")
 def test_a_full_port_range_refuses_the_newcomer_only(start):
     lab, natd, server, stack = start(ports__ranges="40000-40007", lab="yes", ports__rest="0s")
     held = fill(lab, server, stack, 8)
@@ -53,6 +53,7 @@ def test_a_full_port_range_refuses_the_newcomer_only(start):
         assert refused(lab.in2, server) == "error"
         error = watch.wait_for(lambda packet: packet.protocol == 1, "the refusal at in2")
         assert error.payload[0] == 3 and error.quoted.source == "10.0.0.2"
+        assert error.ttl == 64
     for sock, endpoint in held:
         assert traffic.ask(sock, server.endpoint, tries=1)[0] == endpoint
     natd.ctl("flush")

@@ -47,6 +47,7 @@ def test_only_a_laboratory_may_ask(natd, assignment):
     wait_until(lambda: natd.log.rstrip().endswith("lab yes -> no\nnatd: misbehaves no longer"), "natd to say so")
 
 
+@pytest.mark.rows("TT9")
 @pytest.mark.parametrize("answer", ["reset", "icmp"])
 def test_an_unwanted_syn_is_answered(lab, natd, servers, misbehave, answer):
     """T4 broken on purpose: to a port without a mapping, and to one whose filter refuses."""
@@ -58,6 +59,7 @@ def test_an_unwanted_syn_is_answered(lab, natd, servers, misbehave, answer):
                     client.connect((topology.EXTERNAL, port))
             wait_until(lambda: len(back.packets()) >= 2, "an answer to either SYN")
             packets = back.stop()
+        assert [packet.ttl for packet in packets] == [63, 63], "core is one hop"
         if answer == "reset":
             assert [(packet.protocol, packet.payload[13]) for packet in packets] == [(6, 0x14)] * 2, packets
         else:

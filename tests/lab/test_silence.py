@@ -131,7 +131,7 @@ def test_stumps_of_packets_do_no_harm(lab, natd, servers, length):
         traffic.ask(sock, servers[0].endpoint)
 
 
-@pytest.mark.rows("T4")
+@pytest.mark.rows("T4", "TT9")
 def test_an_error_only_after_six_seconds_when_asked_for(lab, natd, servers, mapped):
     """tcp.unsolicited-syn = icmp-delayed: one ICMP error for each sender, no earlier than 6 s and no later than 7,
     and none for the one whom in1 connected to in the meantime."""
@@ -153,7 +153,7 @@ def test_an_error_only_after_six_seconds_when_asked_for(lab, natd, servers, mapp
         asked = {packet.ports[1]: packet.time for packet in packets if packet.source == lab.out2.address}
         for error in (packet for packet in packets if packet.protocol == 1):
             assert (error.source, error.destination) == (topology.EXTERNAL, lab.out2.address), error
-            assert error.payload[:2] == b"\3\3"
+            assert error.payload[:2] == b"\3\3" and error.ttl == 64
             assert error.quoted.destination == topology.EXTERNAL
             assert 6.0 <= error.time - asked.pop(error.quoted.ports[1]) <= 7.0
         assert not asked

@@ -1,10 +1,17 @@
 #include <algorithm>
 #include <sstream>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include "natd/event_loop.h"
 #include "natd/io/tun/frame.h"
 #include "natd/io/tun/routing.h"
+#include "natd/io/tun/worker.h"
+#include "tests/support/checksums.h"
+#include "tests/support/packet_builder.h"
+#include "translation/icmp_error.h"
 
 namespace nat {
 namespace {
@@ -172,6 +179,29 @@ TEST(TunFrame, OneOfTwoHopsIsGivenBack) {
   give_back_hop(packet);
   EXPECT_EQ(packet[ip::kTtl], 64);
   EXPECT_EQ(internet_checksum(packet), 0);
+}
+
+// Rows: TT9
+TEST(TunFrame, WhatNatdMakesGetsAHopForTheKernel) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  const Descriptor in(ends[1]), out(ends[0]);
+  test::Octets refused = test::udp("10.0.0.1:5000", "192.0.2.31:53").payload(test::Octets(40, 7));
+  PacketView view;
+  ASSERT_FALSE(PacketView::parse(refused, view));
+  test::Octets error;
+  make_icmp_error(error, view, Address(10, 0, 0, 254), icmp::kUnreachable, icmp::kHostUnreachable);
+  TunCounters counters;
+  write_own(in.get(), error, counters);
+  test::Octets frame(600);
+  frame.resize(static_cast<std::size_t>(read(out.get(), frame.data(), frame.size())));
+  test::Octets packet(frame.begin() + kFrameHeader, frame.end());
+  EXPECT_EQ(counters.written, 1U);
+  EXPECT_EQ(packet[ip::kTtl], 65);
+  EXPECT_TRUE(test::checksums_valid(packet));
+  store16(&packet[ip::kTtl], load16(&error[ip::kTtl]));
+  store16(&packet[ip::kChecksum], load16(&error[ip::kChecksum]));
+  EXPECT_EQ(packet, error) << "and nothing else";
 }
 
 TEST(TunFrame, TheLargestTimeToLiveStays) {

@@ -228,7 +228,7 @@ void Tun::stop() noexcept {
 
 void Tun::release(const Released& released) { write_released(queues(0), released, counters_); }
 
-void Tun::send(const OwnPacket& own) noexcept { write_plain(queues(0).of(own.out), own.octets, counters_); }
+void Tun::send(const OwnPacket& own) noexcept { write_own(queues(0).of(own.out), own.octets, counters_); }
 
 // --- Following the world
 

@@ -30,13 +30,23 @@ bool is_external(const Engine& engine, Address address) {
   return std::find(pool.begin(), pool.end(), address) != pool.end();
 }
 
+// A packet that has no frame around it, its beginning and its rest apart.
+void write_plain(int queue, std::span<const std::uint8_t> packet, std::span<const std::uint8_t> rest,
+                 TunCounters& counters) {
+  const auto part = [](std::span<const std::uint8_t> octets) {
+    return iovec{const_cast<std::uint8_t*>(octets.data()), octets.size()};
+  };
+  const std::array<iovec, 3> parts{part(kPlainHeader), part(packet), part(rest)};
+  count(writev(queue, parts.data(), parts.size()) > 0 ? counters.written : counters.write_errors);
+}
+
 }  // namespace
 
-void write_plain(int queue, std::span<const std::uint8_t> packet, TunCounters& counters) {
-  auto header = kPlainHeader;
-  const std::array<iovec, 2> parts{
-      {{header.data(), header.size()}, {const_cast<std::uint8_t*>(packet.data()), packet.size()}}};
-  count(writev(queue, parts.data(), parts.size()) > 0 ? counters.written : counters.write_errors);
+void write_own(int queue, std::span<const std::uint8_t> packet, TunCounters& counters) {
+  std::array<std::uint8_t, ip::kMinimumHeader> header;
+  std::copy_n(packet.begin(), header.size(), header.begin());
+  give_back_hop(header);
+  write_plain(queue, header, packet.subspan(header.size()), counters);
 }
 
 void write_released(const TunQueues& queues, const Released& released, TunCounters& counters) {
@@ -45,7 +55,7 @@ void write_released(const TunQueues& queues, const Released& released, TunCounte
   give_back_hop(released.octets);
   const bool crosses = action == Action::forward || released.verdict.reason == Reason::exempt;
   const int queue = crosses ? queues.of(released.verdict.out) : queues.of(static_cast<Realm>(released.token));
-  write_plain(queue, released.octets, counters);
+  write_plain(queue, released.octets, {}, counters);
 }
 
 TunWorker::TunWorker(Gateway& gateway, TunQueues queues, TunCounters& counters)
@@ -110,7 +120,7 @@ void TunWorker::translate_one(Engine& engine, std::size_t number, TimePoint now)
   if (verdict.action() == Action::pass) {
     slot.out = queues_.of(verdict.reason == Reason::exempt ? verdict.out : slot.in);
   }
-  if (!verdict.reply.empty()) write_plain(queues_.of(slot.in), verdict.reply, counters_);
+  if (!verdict.reply.empty()) write_own(queues_.of(slot.in), verdict.reply, counters_);
   Released released;
   while (engine.take_released(released)) {
     write_until(number + 1);  // the first fragment goes before the ones that waited for it

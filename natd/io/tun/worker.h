@@ -25,8 +25,9 @@ struct TunQueues {
   int of(Realm realm) const { return realm == Realm::internal ? internal : external; }
 };
 
-// Writes a packet that has no frame around it: one that was held, or an ICMP error. Any thread.
-void write_plain(int queue, std::span<const std::uint8_t> packet, TunCounters& counters);
+// Writes a packet of natd's own making, such as an ICMP error, with a time to live for the hop that the
+// kernel is going to count: it is the gateway's, and leaves it as it was made. Any thread.
+void write_own(int queue, std::span<const std::uint8_t> packet, TunCounters& counters);
 
 // A held packet goes on by the queue it belongs to, or is dropped.
 void write_released(const TunQueues& queues, const Released& released, TunCounters& counters);
