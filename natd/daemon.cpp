@@ -25,13 +25,25 @@ using namespace std::chrono_literals;
 
 // Mappings are made while the timer waits, and may be due before what it waits for.
 constexpr Duration kLongestWait = 200ms;
-// Scripts take an address away and give it back in one breath; mappings need not die of that.
+// Several changes come together.
 constexpr Duration kSettle = 50ms;
+// DHCP clients and scripts take an address away and give it back a little later; mappings need not die of
+// that.
+constexpr Duration kGrace = 2s;
 
 std::string join(const std::vector<std::string>& words) {
   std::string line;
   for (const std::string& word : words) line += (line.empty() ? "" : ", ") + word;
   return line;
+}
+
+// Whether the external interface lost addresses and got none instead.
+bool only_lost_addresses(const Links& before, const Links& now) {
+  const auto& had = before.external_addresses;
+  return now.external_index == before.external_index && now.external_addresses.size() < had.size() &&
+         std::all_of(now.external_addresses.begin(), now.external_addresses.end(), [&](Address address) {
+           return std::find(had.begin(), had.end(), address) != had.end();
+         });
 }
 
 std::string addresses(const Links& links) {
@@ -233,14 +245,18 @@ void Daemon::serve() {
   });
   expiry.at(Gateway::now() + kLongestWait);
 
-  bool settling = false;
+  TimePoint next_look = kNever;
   Timer settle(loop_, [&] {
-    settling = false;
-    guarded("reading the interfaces", [&] { refresh_links(); });
+    next_look = kNever;
+    guarded("reading the interfaces", [&] { next_look = refresh_links().value_or(kNever); });
+    if (next_look != kNever) settle.at(next_look);
   });
   loop_.watch(monitor_->fd(), EPOLLIN, [&](std::uint32_t) {
     monitor_->drain();
-    if (!std::exchange(settling, true)) settle.at(Gateway::now() + kSettle);
+    const TimePoint soon = Gateway::now() + kSettle;
+    if (next_look <= soon) return;
+    next_look = soon;
+    settle.at(soon);
   });
 
   Timer second(loop_, [&] { every_second(); });
@@ -289,12 +305,17 @@ void Daemon::refresh_local_ports() {
   backend_->local_ports_changed(local_ports_);
 }
 
-void Daemon::refresh_links() {
+std::optional<TimePoint> Daemon::refresh_links() {
   const Links now = monitor_->read();
   ApplyReport report;
   {
     const std::lock_guard lock(state_);
-    if (now == links_) return;
+    if (only_lost_addresses(links_, now)) {
+      if (!missing_since_) missing_since_ = Gateway::now();
+      if (Gateway::now() < *missing_since_ + kGrace) return *missing_since_ + kGrace;
+    }
+    missing_since_.reset();
+    if (now == links_) return std::nullopt;
     for (const auto& [name, before, after] :
          {std::tuple(now.internal, links_.internal_index, now.internal_index),
           std::tuple(now.external, links_.external_index, now.external_index)}) {
@@ -311,6 +332,7 @@ void Daemon::refresh_links() {
     log_notice("removed " + count(report.removed_mappings, "mapping") + " whose external address is gone");
   }
   backend_->links_changed(now);
+  return std::nullopt;
 }
 
 void Daemon::write_mapping_log() {

@@ -65,7 +65,8 @@ class Daemon : public Service {
 
   void reload();
   void adopt(const Settings& wanted);
-  void refresh_links();
+  // Says when to look again, where an address is given time to come back.
+  std::optional<TimePoint> refresh_links();
   void refresh_local_ports();
   void every_second();
   void write_mapping_log();
@@ -81,6 +82,7 @@ class Daemon : public Service {
   std::vector<std::string> misbehaving_;  // as last told to the log
   Settings loaded_;                       // settings_ without what natctl changed
   Links links_;
+  std::optional<TimePoint> missing_since_;  // an address of the external interface
 
   Load load_;
   EventLoop loop_;

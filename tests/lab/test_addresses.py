@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 
 import pytest
 
@@ -47,12 +48,13 @@ def test_it_waits_for_an_external_address(home, datapath):
 
 
 def test_an_address_that_comes_back_at_once_costs_no_mapping(home, datapath):
-    """As when a DHCP client or a script sets it anew."""
+    """As when a DHCP client or a script sets it anew, which takes it a moment."""
     with traffic.Responder(home.out1) as server, gateway.Natd(home, home.gw, datapath) as natd:
         with traffic.Stream(home.in1, server.endpoint) as stream:
             before = natd.mappings()
-            home.gw.batch(f"addr del {topology.EXTERNAL}/24 dev wan0", f"addr add {topology.EXTERNAL}/24 dev wan0",
-                          "route replace default via 203.0.113.1")
+            home.gw.batch(f"addr del {topology.EXTERNAL}/24 dev wan0")
+            time.sleep(0.5)  # of the two seconds that it has
+            home.gw.batch(f"addr add {topology.EXTERNAL}/24 dev wan0", "route replace default via 203.0.113.1")
             stream.echo(b"still here")
             assert [mapping["id"] for mapping in natd.mappings()] == [mapping["id"] for mapping in before]
 
