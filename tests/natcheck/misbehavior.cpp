@@ -118,7 +118,7 @@ Sightings misbehaviors(const stun::Findings& findings, milliseconds floor) {
     found.add(Misbehavior::short_lifetime, lifetime.dead && *lifetime.dead <= floor);
     found.add(Misbehavior::no_outbound_refresh, is(lifetime.outbound_refresh, false));
   }
-  const bool losing = findings.endurance && findings.endurance->losses > 0;
+  const bool losing = findings.endurance && loses_mappings(*findings.endurance, findings.lifetime);
   found.add(Misbehavior::mapping_loss, losing);
   found.add(Misbehavior::filter_ends_mapping, !losing && is(findings.survives_filter, false));
   found.add(Misbehavior::class_change,

@@ -43,7 +43,7 @@ stun::Findings good_by_stun() {
   findings.let.assign(3, {true, false, true, false});
   findings.hairpin = {true, true, kOther, kOther, kLocal};
   findings.payload_untouched = findings.fragments = findings.survives_filter = true;
-  findings.endurance = stun::Endurance{64, 0};
+  findings.endurance = stun::Endurance{64, 0, milliseconds(900)};
   findings.allocations = {{40000, 1}, {40001, 9000}, {40002, 30}, {40003, 7777}};
   findings.lifetime = stun::Lifetime{milliseconds(120'000), milliseconds(150'000), true, false};
   return findings;
@@ -177,6 +177,16 @@ TEST(Misbehavior, IsALossOfMappings) {
   findings.survives_filter = false;
   findings.seen.push_back({kLocal, kExternal, kOther, kOther});
   EXPECT_EQ(names(misbehaviors(findings, kFloor)), Names{"mapping-loss"}) << "the cause, not what follows";
+}
+
+// Nor is one that ran out while a slow host did not use it.
+TEST(Misbehavior, IsNoLossWhereMappingsLiveTooShort) {
+  stun::Findings findings = good_by_stun();
+  findings.endurance->losses = 1;
+  findings.lifetime = stun::Lifetime{milliseconds(500), milliseconds(800), true, false};
+  EXPECT_EQ(names(misbehaviors(findings, kFloor)), Names{"short-lifetime"});
+  findings.endurance->pause = milliseconds(400);
+  EXPECT_EQ(names(misbehaviors(findings, kFloor)), (Names{"short-lifetime", "mapping-loss"}));
 }
 
 // RFC 4787 REQ-11.

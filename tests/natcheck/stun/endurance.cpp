@@ -1,6 +1,7 @@
 #include "tests/natcheck/stun/endurance.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace nat::check::stun {
 namespace {
@@ -31,7 +32,11 @@ class Endurer {
     contact();
     if (std::any_of(used_.begin(), used_.end(), [](const Used& one) { return !one.external; }))
       return std::nullopt;
-    for (std::size_t i = 0; i < kRounds; ++i) use();
+    for (std::size_t i = 0; i < kRounds; ++i) {
+      const TimePoint before = std::exchange(last_used_, Clock::now());
+      use();
+      found_.pause = std::max(found_.pause, std::chrono::ceil<milliseconds>(Clock::now() - before));
+    }
     return found_;
   }
 
@@ -85,6 +90,7 @@ class Endurer {
   Endpoint other_address_;
   bool permission_;
   std::vector<Used> used_;
+  TimePoint last_used_ = Clock::now();
   Endurance found_;
 };
 

@@ -87,4 +87,9 @@ std::optional<bool> predictable(const Findings& findings) {
   return 2 * std::max(up, down) > all.size() - 1;
 }
 
+bool loses_mappings(const Endurance& endurance, const std::optional<Lifetime>& lifetime) {
+  if (endurance.losses == 0) return false;
+  return !lifetime || !lifetime->dead || endurance.pause < lifetime->alive;
+}
+
 }  // namespace nat::check::stun

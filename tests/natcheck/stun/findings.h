@@ -45,7 +45,10 @@ struct Allocation {
 struct Endurance {
   unsigned packets = 0;
   unsigned losses = 0;
+  milliseconds pause{};  // at most so long was any of them not used
 };
+// Whether mappings get lost, and do not just run out because they live no longer than the pauses were.
+bool loses_mappings(const Endurance& endurance, const std::optional<Lifetime>& lifetime);
 
 struct Findings {
   Protocol protocol = Protocol::udp;
