@@ -67,7 +67,7 @@ def test_public_endpoints_do_not_work_without_hairpinning(site):
     """Not even with the widest filter; and with both endpoints to try, the private one is left."""
     site[1].behave("EIM/EIF")
     site[1].set(nat__hairpin="no")
-    check(meet(site, "--try", "public"), False)
+    check(meet(site, "--try", "public", patience=punching.SHORT), False)
     found = meet(site)
     check(found, True)
     assert {report["path"] for reports in found.values() for report in reports} == {"private"}
@@ -80,7 +80,8 @@ def test_one_side_alone_meets_the_hairpin_filter(site, kind, hairpin_filter, exp
     """in2 sends nothing before it is spoken to. Filters leave hairpinned packets alone unless that is asked for."""
     site[1].behave(kind)
     site[1].set(nat__hairpin_filter=hairpin_filter)
-    check(meet(site, "--try", "public", other_more=("--start", "never")), expected)
+    found = meet(site, "--try", "public", other_more=("--start", "never"), patience=punching.patience(expected))
+    check(found, expected)
 
 
 @pytest.mark.rows("L4")

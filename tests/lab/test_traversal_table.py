@@ -69,8 +69,9 @@ def test_punching_follows_the_table(sites, record_property, one, other, order):
     tables = {"udp": TABLE, "udp strict": STRICT, "tcp": TABLE, "tcp strict": STRICT}
     options = {"udp": (), "udp strict": ("--strict",), "tcp": ("--tcp",), "tcp strict": ("--tcp", "--strict")}
     found = punching.meet_all({
-        what: punching.Meeting(server, lab.in1, lab.inB, "--try", "public", *options[what], **who_waits(one, order))
-        for what in tables})
+        what: punching.Meeting(server, lab.in1, lab.inB, "--try", "public", *options[what], **who_waits(one, order),
+                               patience=punching.patience(expected(table, one, other, order)))
+        for what, table in tables.items()})
     wrong = []
     for what, table in tables.items():
         should, does = expected(table, one, other, order), punching.through(*found[what])

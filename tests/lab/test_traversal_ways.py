@@ -15,7 +15,6 @@ from natlab.waiting import wait_until
 
 PROTOCOLS = {"udp": (), "tcp": ("--tcp",)}
 PUBLIC = ("--try", "public")
-PATIENT = 10  # seconds, where success is expected and nothing is lost by waiting for it
 BY_HAND = ("--start", "enter")
 
 
@@ -39,8 +38,8 @@ def test_a_relay_works_between_all_behaviours(sites, one):
     daemons["gw"].behave(one)
     for other in KINDS:
         daemons["gwB"].behave(other)
-        found = punching.meet_all({name: punching.Meeting(server, lab.in1, lab.inB, "--technique", "relay", *options,
-                                                          patience=PATIENT) for name, options in PROTOCOLS.items()})
+        found = punching.meet_all({name: punching.Meeting(server, lab.in1, lab.inB, "--technique", "relay", *options)
+                                   for name, options in PROTOCOLS.items()})
         for name, reports in found.items():
             assert punching.through(*reports), f"{one} x {other}, {name}: {explain(True, reports)}"
             assert {report["path"] for report in reports} == {"relay"}
@@ -58,7 +57,8 @@ def test_reversal_reaches_who_cannot_be_called(sites, kind):
     meetings = {}
     for name, options in PROTOCOLS.items():
         meetings[name, "direct"] = punching.Meeting(server, lab.in1, lab.out2, *PUBLIC, *options,
-                                                    one_more=("--start", "never"))
+                                                    one_more=("--start", "never"),
+                                                    patience=punching.patience(filtering == BEHAVIORS[0]))
         meetings[name, "reverse"] = punching.Meeting(server, lab.in1, lab.out2, "--technique", "reverse", *options)
     found = punching.meet_all(meetings)
     for name in PROTOCOLS:
@@ -79,7 +79,7 @@ def test_peers_need_not_start_together(sites):
         for natd, kind in zip(daemons.values(), pair):
             natd.behave(kind)
         found = punching.meet_all({
-            (name, delay): punching.Meeting(server, lab.in1, lab.inB, *PUBLIC, *options, patience=PATIENT,
+            (name, delay): punching.Meeting(server, lab.in1, lab.inB, *PUBLIC, *options,
                                             other_more=("--delay", delay))
             for name, options in PROTOCOLS.items() for delay in ("0", "0.1", "1", "3", "7")})
         for what, reports in found.items():
@@ -109,17 +109,18 @@ def test_a_refusal_by_the_other_gateway_is_survived(sites, answer, counter):
     for natd in daemons.values():
         natd.behave("EIM/APDF")
     daemons["gwB"].set(misbehave__syn_answer=answer)
-    one, other = reports = punching.meet(server, lab.in1, lab.inB, *PUBLIC, "--tcp", patience=PATIENT,
+    one, other = reports = punching.meet(server, lab.in1, lab.inB, *PUBLIC, "--tcp",
                                          other_more=("--start", "after-peer", "--delay", "1.5"))
     assert one[counter] > 0, f"the early SYN was to be refused: {punching.summary(reports)}"
     assert punching.through(one, other), explain(True, reports)
     assert one["seen_as"] == one["external"], "the mapping is still the same"
 
 
-def predict(sites, options, between=None):
+def predict(sites, options, between=None, expected=True):
     """What becomes of prediction when `between` happens after both are introduced and before either sends."""
     lab, _, server = sites
-    with punching.Meeting(server, lab.in1, lab.inB, "--technique", "predict", *BY_HAND, *options) as meeting:
+    with punching.Meeting(server, lab.in1, lab.inB, "--technique", "predict", *BY_HAND, *options,
+                          patience=punching.patience(expected)) as meeting:
         meeting.introduced()
         if between is not None:
             between(lab)
@@ -166,7 +167,7 @@ class TestPrediction:
     @pytest.mark.rows("L6", "L8")
     def test_fails_when_a_neighbour_is_faster(self, sites, name, options):
         depend_on_remotes(sites[1], "sequential")
-        reports = predict(sites, options, busy_neighbour(name))
+        reports = predict(sites, options, busy_neighbour(name), expected=False)
         assert not punching.through(*reports), f"{name}: {explain(False, reports)}"
 
     @pytest.mark.rows("L6", "L8")
@@ -186,7 +187,7 @@ class TestPrediction:
     @pytest.mark.rows("L6", "L8")
     def test_fails_with_random_ports(self, sites, name, options):
         depend_on_remotes(sites[1], "random")
-        reports = predict(sites, options)
+        reports = predict(sites, options, expected=False)
         assert not punching.through(*reports), f"{name}: {explain(False, reports)}"
 
     @pytest.mark.rows("L6", "L8")
@@ -209,7 +210,8 @@ def test_prediction_over_tcp_lives_while_the_refused_session_does(sites, remembe
     lab, daemons, server = sites
     daemons["gw"].set(tcp__opening=remembered)
     daemons["gwB"].set(misbehave__syn_answer="reset")
-    one, other = reports = punching.meet(server, lab.in1, lab.inB, "--technique", "predict", "--tcp", patience=4,
+    one, other = reports = punching.meet(server, lab.in1, lab.inB, "--technique", "predict", "--tcp",
+                                         patience=punching.PATIENT if expected else 4,
                                          other_more=("--start", "after-peer", "--delay", "1.5"))
     assert one["resets"] > 0, "the early SYN was to be refused"
     assert punching.through(one, other) == expected, f"{remembered}: {explain(expected, reports)}"
@@ -277,7 +279,7 @@ def test_an_impostor_at_the_private_address_is_not_taken_for_the_peer(sites, ali
     lab, daemons, server = sites
     for natd in daemons.values():
         natd.behave("EIM/APDF")
-    with punching.Meeting(server, lab.in1, lab.inB, *options, patience=PATIENT, ports=(4901, 4900),
+    with punching.Meeting(server, lab.in1, lab.inB, *options, ports=(4901, 4900),
                           other_more=(*BY_HAND, *PUBLIC)) as meeting:
         meeting.introduced()
         wait_until(lambda: alias.answered, "the impostor to be asked")

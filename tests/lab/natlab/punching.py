@@ -15,7 +15,9 @@ import subprocess
 from .gateway import binary
 
 NO_WAY, ALONE = 1, 2
-SHORT = 2  # seconds that a peer tries where failure is possible: ten datagrams, or a SYN and its first repetition
+# Seconds that a peer tries: where it should fail, ten datagrams, or a SYN and its first repetition; where it should
+# succeed it ends as soon as it does, and a slow machine must not look like a NAT.
+SHORT, PATIENT = 2, 10
 
 _numbers = itertools.count(1)
 
@@ -73,7 +75,7 @@ class Peer:
 class Meeting:
     """Two peers under way. `one_more` and `other_more` are options of one of them only."""
 
-    def __init__(self, server, one, other, *options, one_more=(), other_more=(), patience=SHORT, ports=None):
+    def __init__(self, server, one, other, *options, one_more=(), other_more=(), patience=PATIENT, ports=None):
         number = next(_numbers)
         ports = ports or (10_000 + 2 * number, 10_001 + 2 * number)
         common = ("--for", patience, *options)
@@ -107,6 +109,10 @@ def meet_all(meetings):
         for meeting in meetings.values():
             stack.enter_context(meeting)
         return {key: meeting.reports() for key, meeting in meetings.items()}
+
+
+def patience(expected):
+    return PATIENT if expected else SHORT
 
 
 def through(one, other):
