@@ -40,6 +40,9 @@ struct Packet {
   // Made by the gateway itself: only its ICMP messages are of interest (errors about translated packets, echo
   // requests whose identifier must not clash with a mapping's).
   bool from_gateway = false;
+  // The kernel took this hop off its time to live before natd saw it, or will take none: what is left is
+  // enough.
+  bool hop_counted = false;
   // Whatever the datapath needs to find a held packet again; comes back in Released.
   std::uint64_t token = 0;
 };

@@ -125,10 +125,17 @@ void Engine::Pipeline::explain_packet(const Packet& packet, Realm in, std::optio
   }
   if (view.fragmented() && !explain_fragment(view, in, happened, account)) return;
   explain_whole(view, packet, in, account);
-  if (view.ttl() <= 1 && action_of(account.reason) == Action::forward) {
-    account.step("ttl", "deny",
-                 "its time to live ends here: the router that natd runs on will not forward it");
-  }
+  if (!happened) explain_hop(view, packet, account);
+}
+
+// The router that natd runs on looks at the time to live behind natd's back, where it has not done so before.
+void Engine::Pipeline::explain_hop(const PacketView& view, const Packet& packet, Account& account) const {
+  const bool routed = action_of(account.reason) == Action::forward &&
+                      !tables_.is_external(account.destination.address);  // the gateway's own
+  if (view.ttl() > 1 || packet.hop_counted || !routed) return;
+  account.step("ttl", "deny",
+               "natd would translate it, but the router that natd runs on forwards it no further");
+  account.reason = Reason::ttl_expired;
 }
 
 // Whether the packet goes on through the pipeline, as first fragments do.

@@ -117,6 +117,7 @@ class Engine::Pipeline {
   bool explain_fragment(const PacketView& view, Realm in, std::optional<Reason> happened,
                         Account& account) const;
   void explain_whole(const PacketView& view, const Packet& packet, Realm in, Account& account) const;
+  void explain_hop(const PacketView& view, const Packet& packet, Account& account) const;
   void explain_error(const PacketView& view, Realm in, Account& account) const;
   void explain_error_inbound(const Quote& quote, Endpoint remote, Account& account) const;
   void explain_error_outbound(const PacketView& view, const Quote& quote, Account& account) const;

@@ -44,6 +44,7 @@ void Engine::Pipeline::tell_refusal(Reason reason, const PacketView* view, const
   refusal.in = in;
   refusal.length = static_cast<std::uint16_t>(packet.octets.size());
   refusal.from_gateway = packet.from_gateway;
+  refusal.hop_counted = packet.hop_counted;
   refusal.octets = packet.octets;
   if (view != nullptr) {
     const bool ports = view->translatable() && !view->icmp_error();

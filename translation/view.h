@@ -77,6 +77,7 @@ struct Refusal {
   std::uint16_t length = 0;
   std::uint8_t tcp_flags = 0;
   bool from_gateway = false;
+  bool hop_counted = false;                // as Packet has it
   std::span<const std::uint8_t> octets{};  // of the whole packet, as it came; valid during the call
 };
 

@@ -103,7 +103,9 @@ std::optional<Explanation> explain_again(const Engine& engine, const Chronicle::
   const Refusal& refusal = kind.refusal;
   if (!kind.octets.empty()) {
     std::vector<std::uint8_t> octets = kind.octets;
-    return engine.explain({.octets = octets, .from_gateway = refusal.from_gateway}, refusal.in, now);
+    const Packet packet{
+        .octets = octets, .from_gateway = refusal.from_gateway, .hop_counted = refusal.hop_counted};
+    return engine.explain(packet, refusal.in, now);
   }
   const auto protocol = protocol_of(refusal.ip_protocol);
   if (!protocol || refusal.source.port == 0) return std::nullopt;

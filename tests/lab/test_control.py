@@ -5,8 +5,9 @@ import json
 import socket
 
 import pytest
+from scapy.layers.inet import IP, UDP
 
-from natlab import gateway, topology, traffic
+from natlab import capture, gateway, raw, topology, traffic
 from natlab.waiting import wait_until
 
 
@@ -102,6 +103,54 @@ def test_a_refused_packet_is_listed_explained_and_let_in(lab, natd, servers):
             assert again["outcome"] == "forward" and again["refused"]["outcome"] == "drop"
         finally:
             natd.ctl("set", f"udp.filtering={before}")
+
+
+def asked_again(natd, source):
+    """The account now of the packet that was refused from there; None when natd has refused none."""
+    refused = natd.ctl("trace", "--refused")["refused"]
+    numbers = [str(kind["number"]) for kind in refused if kind["source"] == traffic.show(source)]
+    return json.loads(natd.host.run(str(gateway.binary("natctl")), "--control", str(natd.control), "--json", "trace",
+                                    numbers[0], check=False)) if numbers else None
+
+
+def test_trace_knows_where_a_time_to_live_ends(lab, natd, servers):
+    """Asked again about a refused packet, it tells what the kernel would do: some hops it counts behind natd, where a
+    packet still ends that natd lets through, and some before it, where what natd sees is what is left."""
+    def short_lived(source, destination, ttl):
+        return IP(src=source[0], dst=destination[0], ttl=ttl) / UDP(sport=source[1], dport=destination[1]) / b"short"
+
+    inside = ("10.0.0.1", 4867)
+    ends, passes = [(lab.out2.address, port) for port in (4868, 4869)]
+    with traffic.udp_socket(lab.in1, 4867) as sock:
+        seen_as, _ = traffic.ask(sock, servers[0].endpoint)
+        natd.set(limits__sessions_per_mapping=1)
+        try:
+            raw.send(lab.out2, short_lived(ends, seen_as, 2))  # core takes one, and the gateway the other
+            raw.send(lab.out2, short_lived(passes, seen_as, 3))
+            raw.send(lab.in1, short_lived(inside, servers[1].endpoint, 2))
+            for source in (passes, inside):
+                wait_until(lambda source=source: asked_again(natd, source), "the packet to be listed")
+            natd.set(limits__sessions_per_mapping=16384, udp__filtering="endpoint-independent")
+            for source in (passes, inside):
+                told = asked_again(natd, source)
+                assert told["reason"] == "translated" and "ttl" not in [step["step"] for step in told["steps"]]
+            told = asked_again(natd, ends)
+            if natd.datapath == "tun":
+                assert told is None, "the kernel has dropped it on its way to natd"
+            else:
+                assert told["reason"] == "ttl-expired" and told["refused"]["reason"] == "filtered-by-address"
+
+            with capture.Capture(lab, lab.out2, "eth0", "icmp") as errors:
+                raw.send(lab.out2, short_lived(ends, seen_as, 2))
+                errors.wait_for(lambda packet: packet.quoted and packet.payload[0] == 11, "time exceeded at out2")
+            raw.send(lab.out2, short_lived(passes, seen_as, 3))
+            sock.settimeout(5)
+            assert sock.recvfrom(100) == (b"short", passes)
+            with capture.Capture(lab, lab.gw, "wan0", "udp") as wan:
+                raw.send(lab.in1, short_lived(inside, servers[1].endpoint, 2))
+                wan.wait_for(lambda packet: packet.destination == lab.out2.address and packet.ttl == 1, "it on wan0")
+        finally:
+            natd.set(limits__sessions_per_mapping=16384)
 
 
 def test_watch_shows_mappings_as_they_are_made(lab, natd, servers):

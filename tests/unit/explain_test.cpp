@@ -306,7 +306,8 @@ void expect_refused_and_remedied(Reason reason, const Scenario& scenario) {
   }
 }
 
-// Two reasons are nobody's who asks the engine about one packet: a router's, and one that needs time to pass.
+// Two reasons the engine cannot meet in one call: a router's (replay_test.cpp has it happen), and one that
+// needs time to pass.
 bool is_told_elsewhere(Reason reason) {
   return reason == Reason::ttl_expired || reason == Reason::fragment_timeout;
 }
@@ -447,14 +448,25 @@ TEST(Explain, ARefusedFragmentOccupiesNothing) {
   }
 }
 
-// To count hops is the router's part, not the engine's; but who asks wants to know.
+// To count hops is the router's part, not the engine's; but who asks wants to know, unless the router has had
+// its part before.
 TEST(Explain, NamesATimeToLiveThatEndsHere) {
   TestGateway gateway;
-  Octets last = udp(kIn1, kOut1).ttl(1);
-  const Explanation told = gateway.engine.explain({.octets = last}, Realm::internal, gateway.now());
-  EXPECT_EQ(told.reason, Reason::translated);
-  EXPECT_TRUE(std::any_of(told.steps.begin(), told.steps.end(),
+  gateway.host.sockets = {{Protocol::icmp, 0}};
+  const auto told = [&](Octets packet, Realm in, bool hop_counted) {
+    return gateway.engine.explain({.octets = packet, .hop_counted = hop_counted}, in, gateway.now());
+  };
+  const Octets last = udp(kIn1, kOut1).ttl(1);
+  const Explanation here = told(last, Realm::internal, false);
+  EXPECT_EQ(here.reason, Reason::ttl_expired);
+  EXPECT_TRUE(here.remedy.starts_with("none: ")) << here.remedy;
+  EXPECT_TRUE(std::any_of(here.steps.begin(), here.steps.end(),
                           [](const Step& step) { return step.name == "ttl" && step.outcome == "deny"; }));
+  EXPECT_EQ(told(last, Realm::internal, true).reason, Reason::translated);
+  EXPECT_EQ(told(udp(kIn1, kOut1).ttl(2), Realm::internal, false).reason, Reason::translated);
+  EXPECT_EQ(told(udp(kOut1, kNowhere).ttl(1), Realm::external, false).reason, Reason::no_mapping);
+  EXPECT_EQ(told(echo("192.0.2.31", "203.0.113.11", 5).ttl(1), Realm::external, false).reason,
+            Reason::gateway_traffic);
 }
 
 // The words that a person needs: who holds the port, whom it has contacted, what the host uses.

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "natd/io/capture.h"
+#include "translation/engine.h"
 #include "translation/net/wire.h"
 
 namespace nat {
@@ -210,6 +211,31 @@ TEST_F(ReplayTest, APacketWithoutTimeToLiveMakesNoMapping) {
   EXPECT_EQ(lines[0]["reason"], "ttl-expired");
   EXPECT_EQ(lines[1]["reason"], "no-mapping");
   EXPECT_TRUE(left("external.pcap").empty());
+}
+
+// Replay is the one router that natd itself is: what is explained of a packet with little time to live
+// happens.
+TEST_F(ReplayTest, ExplainForetellsWhereATimeToLiveEnds) {
+  const Octets opening = udp_packet(question_);
+  const Datagram inbound = answer_;
+  const Datagram hairpinned{{Address(10, 0, 0, 2), 6000}, {kExternal, 5000}};
+  for (Datagram datagram : {question_, inbound, hairpinned}) {
+    for (const std::uint8_t ttl : {std::uint8_t{1}, std::uint8_t{2}}) {
+      datagram.ttl = ttl;
+      SCOPED_TRACE(datagram.source.to_string() + " with " + std::to_string(ttl));
+      const Realm in = datagram.source.address == kServer ? Realm::external : Realm::internal;
+      SeededRandom random(job_.seed);
+      Engine engine(job_.policy, random, nullptr, TimePoint());
+      Octets first = opening, asked = udp_packet(datagram);
+      engine.translate({.octets = first}, Realm::internal, TimePoint());
+      const Explanation told = engine.explain({.octets = asked}, in, TimePoint());
+      capture(DLT_RAW, {opening, asked});
+      replay(job_);
+      EXPECT_EQ(verdicts().at(1)["reason"], to_string(told.reason));
+      EXPECT_EQ(told.reason == Reason::ttl_expired, ttl == 1);
+      EXPECT_EQ(told.remedy, ttl == 1 ? "none: its sender must give it a larger time to live" : "");
+    }
+  }
 }
 
 TEST_F(ReplayTest, TheInternalNetworksDecideTheSide) {

@@ -29,6 +29,9 @@ constexpr Realm realm_of(Passage passage) {
   return passage == Passage::inbound ? Realm::external : Realm::internal;
 }
 
+// Whether the kernel has routed the packet, and counted the hop, before natd sees it.
+constexpr bool routed(Passage passage) { return passage == Passage::outbound || passage == Passage::own; }
+
 // What the kernel is told. `octets` are the packet's after the engine had it, `mark` the mark it came with;
 // the verdict must not be `hold`.
 QueueVerdict settle(Passage passage, const Verdict& verdict, std::span<std::uint8_t> octets,

@@ -68,7 +68,10 @@ void Worker::translate(std::span<const QueuedPacket> batch) {
       continue;
     }
     const HeldPacket held{batch[i].id, index_, *passage, static_cast<std::uint16_t>(batch[i].mark)};
-    packets[count] = {batch[i].octets, ChecksumState::complete, *passage == Passage::own, held.token()};
+    packets[count] = {.octets = batch[i].octets,
+                      .from_gateway = *passage == Passage::own,
+                      .hop_counted = routed(*passage),
+                      .token = held.token()};
     realms[count] = realm_of(*passage);
     passages[count] = *passage;
     places[count++] = i;

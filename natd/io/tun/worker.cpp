@@ -134,6 +134,7 @@ Packet TunWorker::packet_of(const Slot& slot, const Engine& engine) const {
   Packet packet;
   packet.octets = slot.frame.packet();
   packet.checksum = slot.frame.checksum();
+  packet.hop_counted = true;  // on its way to the device
   packet.token = static_cast<std::uint64_t>(slot.in);
   packet.from_gateway = slot.in == Realm::external && packet.octets.size() >= ip::kMinimumHeader &&
                         packet.octets[ip::kProtocol] == static_cast<std::uint8_t>(Protocol::icmp) &&
