@@ -54,6 +54,7 @@ const char* side_text(Realm in) {
 
 struct Engine::Pipeline::Account : Explanation {
   Refused facts;
+  Address opened;  // as decide_inbound has it
 
   void step(const char* name, const char* outcome, std::string detail) {
     steps.push_back({name, outcome, std::move(detail)});
@@ -311,10 +312,16 @@ void Engine::Pipeline::explain_outbound(const Flow& flow, Account& account) cons
     account.step("mapping", "new",
                  std::string("would be made, ") +
                      to_string(tables_.profiles()[profile_of(flow)].of(flow.protocol).mapping));
-    account.source = {tables_.external_for(flow.source.address), 0};
+    account.source = tables_.external_for(flow.protocol, flow.source, flow.destination);
   }
   if (decision.kind != Kind::session && !explain_room(flow, decision, account)) return;
   if (!returns) return;
+  if (decision.kind != Kind::session) account.opened = flow.source.address;
+  explain_return(flow, account);
+}
+
+// The inbound half of a hairpinned packet.
+void Engine::Pipeline::explain_return(const Flow& flow, Account& account) const {
   Flow second = flow;
   second.source = account.source;
   account.step("hairpin", "yes", flow.destination.to_string() + " is one of natd's own");
@@ -326,9 +333,35 @@ void Engine::Pipeline::explain_outbound(const Flow& flow, Account& account) cons
     return;
   }
   explain_inbound(second, true, account);
+  if (account.source.port == 0) explain_draw(flow, account);
   if (account.reason != Reason::translated) return;
   account.reason = Reason::hairpinned;
   if (tables_.policy().misbehavior.hairpin_internal_source) account.source = flow.source;
+}
+
+// The port that the sender will get is taken for one that nobody has talked to. It may be one that the
+// receiver still has a session with, from when another mapping had it; only the draw will tell.
+void Engine::Pipeline::explain_draw(const Flow& flow, Account& account) const {
+  const std::uint32_t target = tables_.mappings().find_external(flow.protocol, flow.destination);
+  const char* otherwise = "it would need no further session, or meet session-conflict";
+  switch (account.reason) {
+    case Reason::filtered_by_address:
+      return;
+    case Reason::filtered_by_port:
+      if (!tables_.contacted(target, account.source.address)) return;
+      otherwise = "the filter would know it";
+      break;
+    case Reason::translated:
+      if (!tables_.has_siblings(target)) return;
+      otherwise = "it might meet session-conflict";
+      break;
+    default:
+      break;
+  }
+  account.step("port", "unknown",
+               "the sender's on " + account.source.address.to_string() +
+                   " is yet to be drawn; with one that " + tables_.mappings()[target].internal.to_string() +
+                   " still has a session with, " + otherwise);
 }
 
 // Whether an outbound packet to one of natd's own endpoints finds somebody there.
@@ -358,6 +391,8 @@ bool Engine::Pipeline::explain_room(const Flow& flow, const Decision& decision, 
   if (decision.kind == Decision::Kind::refuse) refused = decision.reason;
   if (decision.kind == Decision::Kind::map && tables_.too_fast(flow.source.address, profile)) {
     refused = Reason::creation_rate;
+  } else if (decision.kind == Decision::Kind::map && account.source.address.unspecified()) {
+    refused = Reason::ports_exhausted;
   }
   account.facts.profile = profile;
   if (refused == Reason::tcp_no_session || refused == Reason::echo_no_session) {
@@ -375,12 +410,14 @@ bool Engine::Pipeline::explain_room(const Flow& flow, const Decision& decision, 
                    of(supply.sessions, limits.sessions_per_host, "sessions") +
                    (refused && !ports_short ? std::string("; ") + sentence(*refused) : ""));
   if (decision.mapping == kNone) {
-    account.step("ports", ports_short ? "deny" : "ok",
-                 supply.external.unspecified()
-                     ? "no external address"
-                     : supply.external.to_string() + " has " + std::to_string(supply.free) + " free in " +
-                           ranges_text(supply.ranges) + ", " + std::to_string(supply.used) + " in use, " +
-                           std::to_string(supply.resting) + " at rest");
+    account.step(
+        "ports", ports_short ? "deny" : "ok",
+        supply.external.unspecified()
+            ? "no external address"
+            : supply.external.to_string() + " has " + std::to_string(supply.free) + " free in " +
+                  ranges_text(supply.ranges) + ", " + std::to_string(supply.used) + " in use, " +
+                  std::to_string(supply.resting) + " at rest" +
+                  (ports_short && supply.free > 0 ? "; what is free, sockets of the gateway have" : ""));
   }
   if (refused) account.reason = *refused;
   return !refused;
@@ -388,7 +425,7 @@ bool Engine::Pipeline::explain_room(const Flow& flow, const Decision& decision, 
 
 void Engine::Pipeline::explain_inbound(const Flow& flow, bool hairpinned, Account& account) const {
   using Kind = Decision::Kind;
-  const Decision decision = decide_inbound(flow, hairpinned);
+  const Decision decision = decide_inbound(flow, hairpinned, account.opened);
   account.out = Realm::internal;
   account.facts.hairpinned = hairpinned;
   const bool known = decision.session != kNone;

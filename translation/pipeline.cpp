@@ -243,7 +243,7 @@ Verdict Engine::Pipeline::inbound(const PacketView& view, const Packet& packet) 
   return {.reason = Reason::translated, .out = Realm::internal};
 }
 
-Decision Engine::Pipeline::decide_inbound(const Flow& flow, bool hairpinned) const {
+Decision Engine::Pipeline::decide_inbound(const Flow& flow, bool hairpinned, Address opened) const {
   using Kind = Decision::Kind;
   const SessionTable& sessions = tables_.sessions();
   const Endpoint remote = flow.source;
@@ -260,7 +260,8 @@ Decision Engine::Pipeline::decide_inbound(const Flow& flow, bool hairpinned) con
     // Contacted before, so every filter lets it in; a TCP session needs a SYN to begin again.
     if (s.remembered && (flow.protocol != Protocol::tcp || flow.may_open())) {
       if (flow.protocol == Protocol::tcp) {
-        const auto refusal = tables_.session_refusal(s.internal_address, s.mapping, Direction::inbound);
+        const auto refusal = tables_.session_refusal(s.internal_address, s.mapping, Direction::inbound,
+                                                     Profiles::kGeneral, opened);
         if (refusal) return {.session = number, .mapping = s.mapping, .reason = *refusal};
       }
       return {.kind = Kind::recall, .session = number, .mapping = s.mapping};
@@ -286,9 +287,9 @@ Decision Engine::Pipeline::decide_inbound(const Flow& flow, bool hairpinned) con
   const Endpoint internal = tables_.mappings()[mapping].internal;
   const std::uint32_t other = sessions.find_outbound({flow.protocol, internal, remote});
   if (open(other)) return {.mapping = mapping, .reason = Reason::session_conflict};
-  if (const auto refusal = tables_.session_refusal(internal.address, mapping, Direction::inbound)) {
-    return {.mapping = mapping, .reason = *refusal};
-  }
+  const auto refusal =
+      tables_.session_refusal(internal.address, mapping, Direction::inbound, Profiles::kGeneral, opened);
+  if (refusal) return {.mapping = mapping, .reason = *refusal};
   return {.kind = Kind::open, .mapping = mapping};
 }
 

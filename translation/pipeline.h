@@ -71,7 +71,9 @@ class Engine::Pipeline {
   std::optional<Reason> judge_source(Address source, bool from_gateway) const;
   std::optional<Reason> judge_header(const PacketView& view, const Packet& packet) const;
   Decision decide_outbound(const Flow& flow) const;
-  Decision decide_inbound(const Flow& flow, bool hairpinned) const;
+  // `opened` is the host for whom the outbound half of a hairpinned packet would have opened a session by
+  // then.
+  Decision decide_inbound(const Flow& flow, bool hairpinned, Address opened = {}) const;
   std::optional<Reason> filter_refusal(std::uint32_t mapping, Endpoint remote, bool hairpinned) const;
   bool is_exempt(Protocol protocol, Endpoint remote) const;
   bool is_exempt(const PacketView& view) const;
@@ -124,6 +126,8 @@ class Engine::Pipeline {
   void explain_flow(const Flow& flow, Realm in, Account& account) const;
   void explain_outbound(const Flow& flow, Account& account) const;
   bool explain_target(const Flow& flow, Account& account) const;
+  void explain_return(const Flow& flow, Account& account) const;
+  void explain_draw(const Flow& flow, Account& account) const;
   bool explain_room(const Flow& flow, const Decision& decision, Account& account) const;
   void explain_inbound(const Flow& flow, bool hairpinned, Account& account) const;
   void explain_inbound_refusal(const Flow& flow, const Decision& decision, Account& account) const;

@@ -18,6 +18,15 @@ bool preserves(const PortPolicy& policy) {
   return policy.preserve && policy.allocation == Allocation::random;
 }
 
+// One that no socket of the gateway occupies.
+bool has_free(const PortPool& pool, PortRange range, const std::function<bool(std::uint16_t)>& occupied) {
+  for (std::uint32_t port = range.first; port <= range.last; ++port) {
+    const auto number = static_cast<std::uint16_t>(port);
+    if (pool.free(number) && !occupied(number)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void Pool::configure(const Policy& policy, const Profiles& profiles) {
@@ -90,13 +99,7 @@ std::optional<PortGrant> Pool::choose(const PortRequest& request,
 std::optional<PortGrant> Pool::choose_from_another_block(std::uint16_t index, const PortRequest& request,
                                                          const std::function<bool(std::uint16_t)>& occupied) {
   PortPool& pool = addresses_[index].of(request.protocol);
-  const auto useful = [&](PortRange block) {
-    for (std::uint32_t port = block.first; port <= block.last; ++port) {
-      const auto number = static_cast<std::uint16_t>(port);
-      if (pool.free(number) && !occupied(number)) return true;
-    }
-    return false;
-  };
+  const auto useful = [&](PortRange block) { return has_free(pool, block, occupied); };
   const auto grown = blocks_.grow(index, request.internal.address, useful);
   if (!grown) return std::nullopt;
   if (const auto port = draw(pool, request, {grown->ports}, occupied)) return PortGrant{index, *port, grown};
@@ -108,13 +111,38 @@ std::optional<std::uint16_t> Pool::choose_on(std::uint16_t index, const PortRequ
                                              const std::function<bool(std::uint16_t)>& occupied) {
   PortPool& pool = addresses_[index].of(request.protocol);
   if (blocks_.on()) return draw(pool, request, ranges_on(index, request), occupied);
-  const auto& ranges = request.rules->of(request.protocol, request.internal.port);
-  const std::uint16_t wanted = request.internal.port;
-  if (preserves(*request.policy) && contain(ranges, wanted) && !occupied(wanted) &&
-      pool.take(wanted, request.internal)) {
-    return wanted;
+  if (keeps_port(index, request, occupied) && pool.take(request.internal.port, request.internal)) {
+    return request.internal.port;
   }
-  return draw(pool, request, ranges, occupied);
+  return draw(pool, request, request.rules->of(request.protocol, request.internal.port), occupied);
+}
+
+bool Pool::keeps_port(std::uint16_t index, const PortRequest& request,
+                      const std::function<bool(std::uint16_t)>& occupied) const {
+  const std::uint16_t wanted = request.internal.port;
+  return !blocks_.on() && preserves(*request.policy) &&
+         contain(request.rules->of(request.protocol, wanted), wanted) &&
+         addresses_[index].of(request.protocol).may_take(wanted, request.internal) && !occupied(wanted);
+}
+
+bool Pool::finds_port(std::uint16_t index, const PortRequest& request,
+                      const std::function<bool(std::uint16_t)>& occupied) const {
+  const PortPool& pool = addresses_[index].of(request.protocol);
+  const auto useful = [&](PortRange range) { return has_free(pool, range, occupied); };
+  const auto ranges = ranges_on(index, request);
+  return std::any_of(ranges.begin(), ranges.end(), useful) ||
+         (blocks_.on() && blocks_.may_grow(index, request.internal.address, useful));
+}
+
+std::optional<PortGrant> Pool::foretell(const PortRequest& request,
+                                        const std::function<bool(std::uint16_t)>& occupied) const {
+  const std::size_t own = index_for(request.internal.address, request.paired);
+  for (std::size_t i = 0; i < tries(); ++i) {
+    const auto index = static_cast<std::uint16_t>((own + i) % addresses_.size());
+    if (keeps_port(index, request, occupied)) return PortGrant{index, request.internal.port, std::nullopt};
+    if (finds_port(index, request, occupied)) return PortGrant{index, 0, std::nullopt};
+  }
+  return std::nullopt;
 }
 
 std::optional<std::uint16_t> Pool::draw(PortPool& pool, const PortRequest& request,

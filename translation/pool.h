@@ -65,9 +65,18 @@ class Pool {
   // `occupied` says whether a socket of the gateway has the port.
   std::optional<PortGrant> choose(const PortRequest& request,
                                   const std::function<bool(std::uint16_t)>& occupied);
+  // What choose() would find, as far as that is certain: port 0 where it would draw one. Slower than
+  // has_room(), and leaves out the ports that sockets of the gateway occupy.
+  std::optional<PortGrant> foretell(const PortRequest& request,
+                                    const std::function<bool(std::uint16_t)>& occupied) const;
 
  private:
   bool has_room_on(std::uint16_t index, const PortRequest& request) const;
+  // Whether the internal port can be the external one.
+  bool keeps_port(std::uint16_t index, const PortRequest& request,
+                  const std::function<bool(std::uint16_t)>& occupied) const;
+  bool finds_port(std::uint16_t index, const PortRequest& request,
+                  const std::function<bool(std::uint16_t)>& occupied) const;
   std::optional<std::uint16_t> choose_on(std::uint16_t index, const PortRequest& request,
                                          const std::function<bool(std::uint16_t)>& occupied);
   std::optional<PortGrant> choose_from_another_block(std::uint16_t index, const PortRequest& request,

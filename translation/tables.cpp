@@ -131,6 +131,20 @@ Tables::Supply Tables::supply(Protocol protocol, Endpoint internal, std::uint8_t
   return supply;
 }
 
+Endpoint Tables::external_for(Protocol protocol, Endpoint internal, Endpoint remote) const {
+  if (pool_.empty()) return {};
+  const std::uint8_t profile = profiles_.find(protocol, internal, remote.port);
+  const PortRequest request = request_for(protocol, internal, hosts_.find(internal.address), profile);
+  auto grant = shared_port(request, remote);
+  if (!grant) grant = pool_.foretell(request, occupied(protocol));
+  if (!grant) return {};
+  return {pool_[grant->address_index].address, grant->port};
+}
+
+std::function<bool(std::uint16_t)> Tables::occupied(Protocol protocol) const {
+  return [this, protocol](std::uint16_t port) { return host_ != nullptr && host_->in_use(protocol, port); };
+}
+
 std::uint32_t Tables::make_mapping(Protocol protocol, Endpoint internal, Endpoint remote, Reason& refused) {
   if (const auto reason = refusal(protocol, internal, remote)) {
     refused = *reason;
@@ -148,10 +162,7 @@ std::uint32_t Tables::make_mapping(Protocol protocol, Endpoint internal, Endpoin
   pool_[pool_.index_for(internal.address, request.paired)].of(protocol).wake(now_, budget);
   std::optional<PortGrant> grant = shared_port(request, remote);
   const bool shares = grant.has_value();
-  if (!shares) {
-    grant = pool_.choose(
-        request, [&](std::uint16_t port) { return host_ != nullptr && host_->in_use(protocol, port); });
-  }
+  if (!shares) grant = pool_.choose(request, occupied(protocol));
   if (!grant) {
     refused = Reason::ports_exhausted;
     release_host(host);
@@ -258,13 +269,15 @@ bool Tables::clear_ended(unsigned& budget) {
 }
 
 std::optional<Reason> Tables::session_refusal(Address internal, std::uint32_t mapping, Direction direction,
-                                              std::uint8_t profile) const {
+                                              std::uint8_t profile, Address opened) const {
   const Limits& limits = profiles_[mapping == kNone ? profile : mappings_[mapping].profile].limits;
-  if (live_sessions_ >= policy_.limits.sessions || (sessions_.full() && oldest_remembered_ == kNone)) {
+  const std::uint32_t live = live_sessions_ + (opened.unspecified() ? 0 : 1);
+  if (live >= policy_.limits.sessions || (sessions_.full() && oldest_remembered_ == kNone)) {
     return Reason::session_limit;
   }
   const std::uint32_t host = hosts_.find(internal);
-  if (host != kNone && hosts_[host].sessions >= limits.sessions_per_host) {
+  const std::uint32_t more = opened == internal ? 1 : 0;
+  if (host != kNone && hosts_[host].sessions + more >= limits.sessions_per_host) {
     return Reason::host_session_limit;
   }
   if (mapping == kNone) return std::nullopt;

@@ -9,6 +9,7 @@
 // session expires. What is left of it then is cleared away by expire(), step by step.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -40,11 +41,9 @@ class Tables {
 
   // Mappings.
   bool is_external(Address address) const { return pool_.index_of(address).has_value(); }
-  // The address a mapping of `internal` would get; unspecified when there is none.
-  Address external_for(Address internal) const {
-    return pool_.empty() ? Address()
-                         : pool_[pool_.index_for(internal, paired_with(hosts_.find(internal)))].address;
-  }
+  // What a mapping for a packet from `internal` to `remote` would get: port 0 where it is yet to be drawn, an
+  // unspecified address where there is no port.
+  Endpoint external_for(Protocol protocol, Endpoint internal, Endpoint remote) const;
   // Whether the mapping is still there at this instant, whatever expire() has come to.
   bool alive(std::uint32_t mapping) const;
   // Retires expired sessions of the mapping until one that lives is found. False when the mapping ended by
@@ -76,9 +75,9 @@ class Tables {
   // Sessions.
   bool expired(const Session& session) const { return session.live && tick() >= session.deadline; }
   // Why `internal` may have no further session, on a mapping yet to be made (kNone), whose profile is given,
-  // or on that one.
+  // or on that one. `opened` is a host that will have one more by then; unspecified mostly.
   std::optional<Reason> session_refusal(Address internal, std::uint32_t mapping, Direction direction,
-                                        std::uint8_t profile = Profiles::kGeneral) const;
+                                        std::uint8_t profile = Profiles::kGeneral, Address opened = {}) const;
   // Makes a session, or revives the remembered one with the same endpoints. The caller has asked
   // session_refusal.
   std::uint32_t open_session(std::uint32_t mapping, Endpoint remote, Direction direction, Duration timeout);
@@ -94,6 +93,11 @@ class Tables {
   void retire(std::uint32_t session);
   void forget(std::uint32_t session);
   SessionView view_session(std::uint32_t session) const;
+  // Whether the mapping's host has others of its protocol.
+  bool has_siblings(std::uint32_t mapping) const {
+    const Mapping& m = mappings_[mapping];
+    return hosts_[m.host].mappings_of[index_of(m.protocol)] > 1;
+  }
   bool contacted(std::uint32_t mapping, Address remote) const {
     return permissions_.contains(mapping, remote);
   }
@@ -132,6 +136,8 @@ class Tables {
   PortRequest request_for(Protocol protocol, Endpoint internal, std::uint32_t host,
                           std::uint8_t profile) const;
   std::optional<PortGrant> shared_port(const PortRequest& request, Endpoint remote) const;
+  // Whether a socket of the gateway has the port.
+  std::function<bool(std::uint16_t)> occupied(Protocol protocol) const;
   // Tenths of new mappings, where so many a second are paid for; a second's worth may be owed.
   std::uint32_t debt_of(const HostRecord& host, std::uint32_t rate) const;
   void charge(HostRecord& host, std::uint32_t rate);

@@ -322,16 +322,25 @@ void Rig::send_whole(const Words& words, const Octets& packet) {
   if (sent_.size() > 50) sent_.erase(sent_.begin());
 }
 
-// explain() must foretell what translate() does, up to what only the choice of a port can tell.
+// explain() must foretell what translate() does, up to what only the drawing of a port can tell; and that it
+// is drawn, it must say.
 void Rig::check_explanation(const Words& words, const Explanation& explanation, Reason reason, bool mapped) {
-  if (!profile_.exact || explanation.reason == reason) return;
-  if (reason == Reason::ports_exhausted) return;
-  // A hairpinned packet may need two sessions, and the second is refused after the first was made.
-  const bool limit = reason == Reason::host_session_limit || reason == Reason::session_limit;
-  if (limit && naive_.is_external(words.destination.address)) return;
-  // What becomes of a hairpinned packet may hang on the port that its sender will get: whether the filter
-  // knows it, and whether a session is there already.
-  if (mapped && naive_.is_external(words.destination.address)) return;
+  if (!profile_.exact) return;
+  const bool hidden =
+      naive_.policy().misbehavior.hairpin_internal_source && explanation.reason == Reason::hairpinned;
+  if (mapped && !hidden) {
+    const Endpoint told = explanation.source;
+    const Endpoint made = gateway_.observer.created.back().external;
+    if (told.address != made.address || (told.port != 0 && told.port != made.port)) {
+      fail("explain foretold " + told.to_string() + ", and it was " + made.to_string() + " for " +
+           in_words(words));
+    }
+  }
+  if (explanation.reason == reason) return;
+  const bool hangs_on_the_draw =
+      std::any_of(explanation.steps.begin(), explanation.steps.end(),
+                  [](const Step& step) { return step.name == "port" && step.outcome == "unknown"; });
+  if (mapped && hangs_on_the_draw) return;
   fail(std::string("explain foretold ") + to_string(explanation.reason) + ", and it was " +
        to_string(reason) + " for " + in_words(words));
 }

@@ -469,6 +469,116 @@ TEST(Explain, NamesATimeToLiveThatEndsHere) {
             Reason::gateway_traffic);
 }
 
+// A hairpinned packet may need two sessions, and the second is judged as if the first were there.
+TEST(Explain, CountsBothHalvesOfAHairpinnedPacket) {
+  Explanation told;
+  for (const std::uint32_t most : {2U, 3U}) {
+    const Reason expected = most == 2 ? Reason::host_session_limit : Reason::hairpinned;
+    Policy policy = plain_policy();
+    policy.limits.sessions_per_host = most;
+    TestGateway gateway(policy);
+    open_mapping(gateway);
+    ask_and_do(gateway, udp("10.0.0.1:5", kExternal), Realm::internal, told);
+    EXPECT_STREQ(to_string(told.reason), to_string(expected));
+    policy = plain_policy();
+    policy.limits.sessions = most;
+    TestGateway crowded(policy);
+    open_mapping(crowded);
+    ask_and_do(crowded, udp(kIn2, kExternal), Realm::internal, told);
+    EXPECT_STREQ(to_string(told.reason), to_string(most == 2 ? Reason::session_limit : Reason::hairpinned));
+  }
+}
+
+// in1 has spoken to the external endpoint that in2 had, and in2's mapping is gone.
+void part_from_in2(TestGateway& gateway) {
+  open_mapping(gateway);
+  const Endpoint external = source_of(gateway.from_inside(udp(kIn2, kOut1)).packet);
+  gateway.from_inside(udp(endpoint(kIn1), external));
+  std::uint64_t cursor = 0;
+  gateway.engine.flush(
+      cursor, 1000, [&](const MappingView& mapping) { return mapping.external == external; }, gateway.now());
+}
+
+bool hangs_on_the_draw(const Explanation& told) {
+  return std::any_of(told.steps.begin(), told.steps.end(),
+                     [](const Step& step) { return step.name == "port" && step.outcome == "unknown"; });
+}
+
+// The port that a mapping will keep is known, and with it what others have to do with that endpoint.
+TEST(Explain, KnowsThePortThatIsKept) {
+  Explanation told;
+  Policy policy = plain_policy();
+  policy.hairpin_filter = true;
+  policy.udp.filtering = Behavior::address_and_port_dependent;
+  TestGateway filtered(policy);
+  part_from_in2(filtered);
+  ask_and_do(filtered, udp(kIn2, kExternal), Realm::internal, told);
+  EXPECT_STREQ(to_string(told.reason), "hairpinned");
+  EXPECT_EQ(told.source, endpoint("203.0.113.11:4322"));
+  EXPECT_FALSE(hangs_on_the_draw(told));
+
+  policy = plain_policy();
+  policy.udp.mapping = Behavior::address_and_port_dependent;
+  TestGateway symmetric(policy);
+  part_from_in2(symmetric);
+  ask_and_do(symmetric, udp(kIn2, kExternal), Realm::internal, told);
+  EXPECT_STREQ(to_string(told.reason), "session-conflict");
+  EXPECT_FALSE(hangs_on_the_draw(told));
+
+  TestGateway plain;
+  ask_and_do(plain, udp(kIn2, kOut1), Realm::internal, told);
+  EXPECT_EQ(told.source, endpoint("203.0.113.11:4322"));
+  plain.host.sockets = {{Protocol::udp, 4321}};
+  ask_and_do(plain, udp(kIn1, kOut1), Realm::internal, told);
+  EXPECT_EQ(told.source.port, 0) << "a socket of the gateway has it";
+}
+
+TEST(Explain, KnowsThatOnlyPortsOfSocketsAreLeft) {
+  Policy policy = plain_policy();
+  policy.ports.ranges = {{2000, 2001}};
+  TestGateway gateway(policy);
+  gateway.host.sockets = {{Protocol::udp, 2001}};
+  Explanation told;
+  EXPECT_EQ(ask_and_do(gateway, udp(kIn1, kOut1), Realm::internal, told).reason, Reason::translated);
+  EXPECT_EQ(ask_and_do(gateway, udp(kIn2, kOut1), Realm::internal, told).reason, Reason::ports_exhausted);
+}
+
+// A port that is drawn may be one that the receiver has talked to. Who asks is told so, where it matters.
+TEST(Explain, SaysWhatHangsOnThePortThatWillBeDrawn) {
+  Policy policy = plain_policy();
+  policy.hairpin_filter = true;
+  policy.udp.filtering = Behavior::address_and_port_dependent;
+  policy.ports.preserve = false;
+  policy.ports.ranges = {{5000, 5001}};
+  policy.ports.rest = seconds(0);
+  const auto ask = [](TestGateway& gateway) {
+    Octets packet = udp(endpoint(kIn2), gateway.mappings().at(0).external);
+    const Explanation told = gateway.engine.explain({.octets = packet}, Realm::internal, gateway.now());
+    EXPECT_STREQ(to_string(told.reason), "filtered-by-address-and-port");
+    EXPECT_EQ(told.source, endpoint("203.0.113.11:0"));
+    return std::pair(hangs_on_the_draw(told), gateway.from_inside(packet).reason);
+  };
+  TestGateway strangers(policy);
+  open_mapping(strangers);
+  EXPECT_EQ(ask(strangers), std::pair(false, Reason::filtered_by_port)) << "in1 has talked to nobody there";
+  // Only the port that in2 had before is left.
+  TestGateway parted(policy);
+  part_from_in2(parted);
+  EXPECT_EQ(ask(parted), std::pair(true, Reason::hairpinned));
+
+  // Another mapping of the receiver may have a session with it.
+  policy.hairpin_filter = false;
+  policy.udp.mapping = Behavior::address_and_port_dependent;
+  policy.ports.ranges = {{5000, 5002}};
+  TestGateway symmetric(policy);
+  part_from_in2(symmetric);
+  Octets packet = udp(endpoint(kIn2), symmetric.mappings().at(0).external);
+  const Explanation told = symmetric.engine.explain({.octets = packet}, Realm::internal, symmetric.now());
+  EXPECT_STREQ(to_string(told.reason), "hairpinned");
+  EXPECT_TRUE(hangs_on_the_draw(told));
+  EXPECT_STREQ(to_string(symmetric.from_inside(packet).reason), "session-conflict");
+}
+
 // The words that a person needs: who holds the port, whom it has contacted, what the host uses.
 TEST(Explain, TheStepsTellWhatIsThere) {
   TestGateway gateway;
