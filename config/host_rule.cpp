@@ -158,8 +158,8 @@ void resolve_host_rules(Settings& settings) {
     if (text.internal_ports) rule.internal_ports = *text.internal_ports;
     if (text.remote_ports) rule.remote_ports = *text.remote_ports;
     rule.profile = settings_under(text, settings).policy;
-    rule.own_ports = std::any_of(text.assignments.begin(), text.assignments.end(),
-                                 [](const auto& assignment) { return assignment.first == "ports.ranges"; });
+    for (const auto& [key, value] : text.assignments) rule.keys.push_back(key);
+    rule.own_ports = rule.sets("ports.ranges");
     rules.push_back(std::move(rule));
   }
   settings.policy.host_rules = std::move(rules);

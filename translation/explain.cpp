@@ -385,7 +385,8 @@ bool Engine::Pipeline::explain_target(const Flow& flow, Account& account) const 
 
 // What the host uses and what it may use, as a packet without an open session needs some of it.
 bool Engine::Pipeline::explain_room(const Flow& flow, const Decision& decision, Account& account) const {
-  const std::uint8_t profile = profile_of(flow);
+  const std::uint8_t profile =
+      decision.mapping == kNone ? profile_of(flow) : tables_.mappings()[decision.mapping].profile;
   const Limits& limits = tables_.profiles()[profile].limits;
   std::optional<Reason> refused;
   if (decision.kind == Decision::Kind::refuse) refused = decision.reason;

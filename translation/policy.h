@@ -2,10 +2,12 @@
 // replaced as a whole by Engine::apply.
 #pragma once
 
+#include <algorithm>
 #include <bitset>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "translation/misbehavior.h"
@@ -51,7 +53,10 @@ struct HostRule {
   Profile profile;
   // The profile's port ranges are its own: no mapping outside this rule, or others that name them, gets them.
   bool own_ports = false;
+  // The keys of the configuration that the rule itself sets, so that a remedy can say where.
+  std::vector<std::string> keys;
 
+  bool sets(std::string_view key) const { return std::find(keys.begin(), keys.end(), key) != keys.end(); }
   bool fits(Protocol of, Endpoint from, std::uint16_t remote_port) const {
     return (!protocol || *protocol == of) && internal.contains(from.address) &&
            internal_ports.contains(from.port) && remote_ports.contains(remote_port);

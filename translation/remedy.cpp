@@ -6,17 +6,28 @@
 namespace nat {
 namespace {
 
+constexpr std::string_view kCommand = "natctl set ";
+
 enum class When { live, restart };
 
 Remedy set_to(const std::string& key, const std::string& value, When when = When::live) {
   const std::string setting = key + "=" + value;
-  if (when == When::live) return {"natctl set " + setting, setting};
+  if (when == When::live) return {std::string(kCommand) + setting, setting};
   return {key + " = " + value + " in natd.conf, and a restart of natd", setting};
 }
 
 // Enough for one more, and not just for one more.
 Remedy more(const std::string& key, std::uint32_t now, std::uint32_t most, When when = When::live) {
   return set_to(key, std::to_string(std::min<std::uint64_t>(2 * std::uint64_t{now} + 1, most)), when);
+}
+
+// The rule that judged the packet; null when none did.
+const HostRule* rule_of(const Refused& refused, const Policy& policy) {
+  return refused.profile == 0 ? nullptr : &policy.host_rules[refused.profile - 1U];
+}
+
+std::string place_of(const Refused& refused) {
+  return " in rule " + std::to_string(refused.profile) + " of hosts.rule";
 }
 
 Remedy none(const std::string& why) { return {"none: " + why, ""}; }
@@ -34,11 +45,13 @@ bool covers(const std::vector<PortRange>& ranges, PortRange wanted) {
   return next > wanted.last;
 }
 
-Remedy more_ports(const Policy& policy) {
+Remedy more_ports(const Refused& refused, const Policy& policy) {
   if (!policy.blocks.subscribers.empty()) {
     return {"more extra blocks: blocks.extra-per-host or blocks.dynamic in natd.conf, and a restart of natd",
             ""};
   }
+  const HostRule* const rule = rule_of(refused, policy);
+  if (rule != nullptr && rule->own_ports) return {"no ports.ranges" + place_of(refused), ""};
   if (covers(policy.ports.ranges, {512, 65535})) {
     if (policy.external_addresses.size() > 1 && !policy.soft_pairing) return set_to("pool.soft", "yes");
     return {"one more external address: pool.address = ADDRESS in natd.conf, and a restart of natd", ""};
@@ -92,7 +105,7 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
     case Reason::no_external_address:
       return {"an IPv4 address on the external interface", ""};
     case Reason::ports_exhausted:
-      return more_ports(policy);
+      return more_ports(refused, policy);
     case Reason::mapping_limit:
       return more("limits.mappings", limits.mappings, 4194304, When::restart);
     case Reason::session_limit:
@@ -150,17 +163,14 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
 
 }  // namespace
 
+// What judged the packet is the rule's own word, or everybody's. A rule is changed as a whole, so there is no
+// single setting for it.
 Remedy remedy_for(const Refused& refused, const Policy& policy, const Profile& profile) {
   Remedy remedy = general_remedy(refused, policy, profile.limits);
-  const std::string_view key = std::string_view(remedy.setting).substr(0, remedy.setting.find('='));
-  const bool of_hosts =
-      key.find("-per-") != std::string_view::npos || key.starts_with("ports.") || key.ends_with(".filtering");
-  if (refused.profile != 0 && of_hosts) {
-    const std::size_t behind = remedy.text.find(remedy.setting) + remedy.setting.size();
-    remedy.text.insert(
-        behind, " (and in rule " + std::to_string(refused.profile) + " of hosts.rule, if that sets it)");
-    remedy.setting.clear();
-  }
+  const HostRule* const rule = rule_of(refused, policy);
+  if (rule == nullptr || !rule->sets(remedy.setting.substr(0, remedy.setting.find('=')))) return remedy;
+  remedy.text.replace(0, kCommand.size() + remedy.setting.size(), remedy.setting + place_of(refused));
+  remedy.setting.clear();
   return remedy;
 }
 

@@ -257,14 +257,18 @@ Outcome ask_and_do(TestGateway& gateway, const Octets& packet, Realm in, Explana
   return outcome;
 }
 
-// What `natctl set`, or the file and a restart, make of the assignment.
+// What `natctl set`, or the file and a restart, make of the assignments.
+Settings assigned(const Settings& settings, const std::vector<std::string>& assignments) {
+  const Document document = parse_assignments(assignments, "");
+  const auto wanted = validate(settings, {&document, 1}, Interfaces::optional);
+  EXPECT_TRUE(wanted) << assignments.front();
+  return wanted ? *wanted : settings;
+}
+
 Policy assigned(const Policy& policy, const std::string& assignment) {
   Settings settings;
   settings.policy = policy;
-  const Document document = parse_assignments({assignment}, "");
-  const auto wanted = validate(settings, {&document, 1}, Interfaces::optional);
-  EXPECT_TRUE(wanted) << assignment;
-  return wanted ? wanted->policy : policy;
+  return assigned(settings, {assignment}).policy;
 }
 
 void expect_passes(TestGateway& gateway, const Scenario& scenario) {
@@ -355,9 +359,8 @@ TEST(Explain, NamesTheSmallestOpening) {
   EXPECT_EQ(told.setting, "nat.hairpin-filter=no");
 }
 
-// A limit of one protocol is lifted by its own key; a rule of some hosts is named as one that may say
-// otherwise.
-TEST(Explain, NamesTheLimitAndTheRule) {
+// A limit of one protocol is lifted by its own key.
+TEST(Explain, NamesTheLimitOfTheProtocol) {
   Policy policy = plain_policy();
   policy.limits.udp_mappings_per_host = 1;
   TestGateway gateway(policy);
@@ -367,21 +370,78 @@ TEST(Explain, NamesTheLimitAndTheRule) {
   EXPECT_EQ(told.setting, "limits.udp-mappings-per-host=0");
   gateway.apply(assigned(gateway.engine.policy(), told.setting));
   EXPECT_TRUE(gateway.from_inside(udp("10.0.0.1:4322", kOut1)).forwarded());
+}
 
-  policy = plain_policy();
-  HostRule rule;
-  rule.profile = policy;
-  rule.profile.limits.mappings_per_host = 1;
-  policy.host_rules = {rule};
-  TestGateway ruled(policy);
-  open_mapping(ruled);
-  ask_and_do(ruled, udp("10.0.0.1:4322", kOut1), Realm::internal, told);
-  EXPECT_EQ(told.setting, "");
-  EXPECT_EQ(told.remedy,
-            "natctl set limits.mappings-per-host=3 (and in rule 1 of hosts.rule, if that sets it)");
-  ask_and_do(ruled, udp(kOut2, kExternal), Realm::external, told);
-  EXPECT_NE(told.remedy.find("udp.filtering=endpoint-independent (and in rule 1 of hosts.rule"),
-            std::string::npos);
+// What the remedy says is done: a setting of everybody's, or "KEY=VALUE in rule 2 of hosts.rule".
+Settings remedied(Settings settings, const Explanation& told) {
+  if (!told.setting.empty()) return assigned(settings, {told.setting});
+  const std::size_t place = told.remedy.find(" in rule 2 of hosts.rule");
+  EXPECT_NE(place, std::string::npos) << told.remedy;
+  const std::string word = told.remedy.substr(0, place);
+  auto& assignments = settings.host_rules.at(1).assignments;
+  if (word == "no ports.ranges") {
+    std::erase_if(assignments, [](const auto& assignment) { return assignment.first == "ports.ranges"; });
+  } else {
+    const auto equals = word.find('=');
+    const auto at = std::find_if(assignments.begin(), assignments.end(), [&](const auto& assignment) {
+      return assignment.first == word.substr(0, equals);
+    });
+    EXPECT_NE(at, assignments.end()) << told.remedy;
+    if (at != assignments.end()) at->second = word.substr(equals + 1);
+  }
+  resolve_host_rules(settings);
+  return settings;
+}
+
+// The packet of the scenario is refused under these settings, and passes under what is told to change.
+void expect_remedied(Reason reason, const std::vector<std::string>& assignments, bool in_rule) {
+  SCOPED_TRACE(std::string(to_string(reason)) + " with " + assignments.back());
+  const Scenario scenario = *scenario_of(reason);
+  Settings settings;
+  settings.policy = plain_policy();
+  settings = assigned(settings, assignments);
+  TestGateway gateway(settings.policy);
+  scenario.arrange(gateway);
+  Explanation told;
+  ASSERT_STREQ(to_string(ask_and_do(gateway, scenario.packet, scenario.in, told).reason), to_string(reason));
+  EXPECT_EQ(told.setting.empty(), in_rule) << told.remedy;
+  EXPECT_EQ(told.remedy.find("hosts.rule") != std::string::npos, in_rule) << told.remedy;
+  TestGateway after(remedied(settings, told).policy);
+  scenario.arrange(after);
+  expect_passes(after, scenario);
+}
+
+// Where a rule judged the packet, the remedy names the rule if that set what stood in the way, and else what
+// is set for everybody; never both.
+TEST(Explain, NamesTheRuleWhereTheRuleSaysIt) {
+  const std::string others = "hosts.rule=10.9.9.9: udp.timeout=10min; 10.0.0.0/24: udp.timeout=10min ";
+  const std::pair<Reason, std::string> refusals[] = {
+      {Reason::filtered_by_address, "udp.filtering=address-dependent"},
+      {Reason::filtered_by_port, "udp.filtering=address-and-port-dependent"},
+      {Reason::host_mapping_limit, "limits.mappings-per-host=1"},
+      {Reason::host_mapping_limit, "limits.udp-mappings-per-host=1"},
+      {Reason::host_session_limit, "limits.sessions-per-host=1"},
+      {Reason::mapping_session_limit, "limits.sessions-per-mapping=1"},
+      {Reason::creation_rate, "limits.mapping-rate-per-host=1"},
+      {Reason::ports_exhausted, "ports.ranges=4321-4321"},
+  };
+  for (const auto& [reason, assignment] : refusals) {
+    expect_remedied(reason, {others + assignment}, true);
+    expect_remedied(reason, {others + "tcp.opening=5min", assignment}, false);
+  }
+}
+
+// A mapping keeps to the rule of its first packet, whatever rule a later one would fall under.
+TEST(Explain, NamesTheRuleOfTheMapping) {
+  Settings settings;
+  settings.policy = plain_policy();
+  settings = assigned(settings, {"hosts.rule=10.0.0.1 to 53: limits.sessions-per-mapping=1"});
+  TestGateway gateway(settings.policy);
+  gateway.from_inside(udp(kIn1, "192.0.2.31:53"));
+  Explanation told;
+  ask_and_do(gateway, udp(kIn1, kOut2), Realm::internal, told);
+  EXPECT_EQ(told.reason, Reason::mapping_session_limit);
+  EXPECT_EQ(told.remedy, "limits.sessions-per-mapping=3 in rule 1 of hosts.rule");
 }
 
 TEST(Explain, ComesTrueForWhatPasses) {
