@@ -30,22 +30,28 @@ bool has_free(const PortPool& pool, PortRange range, const std::function<bool(st
 }  // namespace
 
 void Pool::configure(const Policy& policy, const Profiles& profiles) {
-  const std::vector<PortRange> ranges = policy.blocks.subscribers.empty()
-                                            ? profiles.all_ranges()
-                                            : std::vector<PortRange>{{kFirstUserPort, 65535}};
+  const Ground ground{policy.blocks.subscribers.empty() ? profiles.all_ranges()
+                                                        : std::vector<PortRange>{{kFirstUserPort, 65535}},
+                      policy.reserved_ports, policy.resting_share};
+  const bool same = ground == ground_;
+  ground_ = ground;
   std::vector<PoolAddress> addresses;
   for (const Address address : policy.external_addresses) {
     const auto known = index_of(address);
     addresses.push_back(known ? std::move(addresses_[*known]) : PoolAddress{address, {}});
-    for (const Protocol protocol : kProtocols) {
-      // Identifiers of ICMP queries share no number space with the gateway's own ports.
-      addresses.back().of(protocol).configure(
-          ranges, protocol == Protocol::icmp ? PortSet() : policy.reserved_ports, policy.resting_share);
-    }
+    if (!known || !same) configure(addresses.back());
   }
   addresses_ = std::move(addresses);
   blocks_.configure(policy.blocks, addresses_.size(), policy.reserved_ports);
   soft_ = policy.soft_pairing;
+}
+
+void Pool::configure(PoolAddress& address) const {
+  for (const Protocol protocol : kProtocols) {
+    // Identifiers of ICMP queries share no number space with the gateway's own ports.
+    address.of(protocol).configure(ground_.ranges, protocol == Protocol::icmp ? PortSet() : ground_.reserved,
+                                   ground_.resting_share);
+  }
 }
 
 std::optional<std::uint16_t> Pool::index_of(Address external) const {

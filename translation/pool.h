@@ -44,6 +44,8 @@ class Pool {
  public:
   Pool(Random& random, const HashSecret& secret) : random_(random), secret_(secret) {}
 
+  // Addresses that stay keep what is in use and at rest; where their ports stay the same, they are not looked
+  // at.
   void configure(const Policy& policy, const Profiles& profiles);
 
   bool empty() const { return addresses_.empty(); }
@@ -71,6 +73,7 @@ class Pool {
                                     const std::function<bool(std::uint16_t)>& occupied) const;
 
  private:
+  void configure(PoolAddress& address) const;
   bool has_room_on(std::uint16_t index, const PortRequest& request) const;
   // Whether the internal port can be the external one.
   bool keeps_port(std::uint16_t index, const PortRequest& request,
@@ -87,9 +90,18 @@ class Pool {
   // The addresses to try, the host's own first.
   std::size_t tries() const { return soft_ ? addresses_.size() : 1; }
 
+  // What the ports of an address follow from.
+  struct Ground {
+    std::vector<PortRange> ranges;
+    PortSet reserved;
+    std::uint32_t resting_share = 0;
+    bool operator==(const Ground&) const = default;
+  };
+
   Random& random_;
   HashSecret secret_;
   std::vector<PoolAddress> addresses_;
+  Ground ground_;
   PortBlocks blocks_;
   bool soft_ = false;
 };

@@ -10,33 +10,61 @@ constexpr PortRange kSystemPorts{1, kFirstUserPort - 1};
 constexpr PortRange kUserPorts{kFirstUserPort, 65535};
 constexpr PortRange kIdentifiers{1, 65535};
 
-void insert(PortSet& set, const std::vector<PortRange>& ranges) {
+// Sorted; what overlaps or touches is one range.
+std::vector<PortRange> united(std::vector<PortRange> ranges) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const PortRange& a, const PortRange& b) { return a.first < b.first; });
+  std::vector<PortRange> result;
   for (const PortRange& range : ranges) {
-    for (std::size_t port = range.first; port <= range.last; ++port) set.set(port);
+    if (range.last < range.first) continue;
+    if (!result.empty() && range.first <= result.back().last + 1U) {
+      result.back().last = std::max(result.back().last, range.last);
+    } else {
+      result.push_back(range);
+    }
   }
+  return result;
 }
 
-// The ports of the set that lie within `bounds`, as ranges.
-std::vector<PortRange> ranges_of(const PortSet& set, PortRange bounds) {
-  std::vector<PortRange> ranges;
-  for (std::uint32_t port = bounds.first; port <= bounds.last; ++port) {
-    if (!set[port]) continue;
-    const auto number = static_cast<std::uint16_t>(port);
-    if (!ranges.empty() && ranges.back().last + 1U == port) {
-      ranges.back().last = number;
-    } else {
-      ranges.push_back({number, number});
+// Of united ranges, what lies within `bounds`.
+std::vector<PortRange> within(const std::vector<PortRange>& ranges, PortRange bounds) {
+  std::vector<PortRange> result;
+  for (const PortRange& range : ranges) {
+    const PortRange common{std::max(range.first, bounds.first), std::min(range.last, bounds.last)};
+    if (common.first <= common.last) result.push_back(common);
+  }
+  return result;
+}
+
+// Of united ranges, what lies outside of `others`, which are united as well.
+std::vector<PortRange> without(std::vector<PortRange> ranges, const std::vector<PortRange>& others) {
+  for (const PortRange& other : others) {
+    std::vector<PortRange> result;
+    if (other.first > 0) result = within(ranges, {0, static_cast<std::uint16_t>(other.first - 1)});
+    if (other.last < 65535) {
+      for (const PortRange& above : within(ranges, {static_cast<std::uint16_t>(other.last + 1), 65535})) {
+        result.push_back(above);
+      }
     }
+    ranges = std::move(result);
   }
   return ranges;
 }
 
-PortRules rules_of(const PortSet& ports, const PortSet& reserved) {
-  PortRules rules{ranges_of(ports, kSystemPorts), ranges_of(ports, kUserPorts),
-                  ranges_of(ports, kIdentifiers)};
-  const PortSet usable = ports & ~reserved;
-  const bool system = !ranges_of(usable, kSystemPorts).empty();
-  const bool user = !ranges_of(usable, kUserPorts).empty();
+bool has_others(const std::vector<PortRange>& ranges, const PortSet& reserved) {
+  for (const PortRange& range : ranges) {
+    for (std::size_t port = range.first; port <= range.last; ++port) {
+      if (!reserved[port]) return true;
+    }
+  }
+  return false;
+}
+
+// Of united ranges.
+PortRules rules_of(const std::vector<PortRange>& ranges, const PortSet& reserved) {
+  PortRules rules{within(ranges, kSystemPorts), within(ranges, kUserPorts), within(ranges, kIdentifiers)};
+  const bool system = has_others(rules.system, reserved);
+  const bool user = has_others(rules.user, reserved);
   if (!system) rules.system = rules.user;
   if (!user && system) rules.user = rules.system;
   return rules;
@@ -52,26 +80,27 @@ const std::vector<PortRange>& PortRules::of(Protocol protocol, std::uint16_t int
 void Profiles::configure(const Policy& policy) {
   rules_ = policy.host_rules;
   if (rules_.size() > kMostHostRules) rules_.resize(kMostHostRules);
-  PortSet general, set_aside;
-  insert(general, policy.ports.ranges);
+  std::vector<PortRange> set_aside;
   for (const HostRule& rule : rules_) {
-    if (rule.own_ports) insert(set_aside, rule.profile.ports.ranges);
+    const auto& own = rule.profile.ports.ranges;
+    if (rule.own_ports) set_aside.insert(set_aside.end(), own.begin(), own.end());
   }
-  general &= ~set_aside;
+  const auto general = without(united(policy.ports.ranges), united(set_aside));
   profiles_.assign(1, policy);
   ports_.assign(1, rules_of(general, policy.reserved_ports));
   for (const HostRule& rule : rules_) {
     profiles_.push_back(rule.profile);
-    PortSet own;
-    if (rule.own_ports) insert(own, rule.profile.ports.ranges);
-    ports_.push_back(rule.own_ports ? rules_of(own, policy.reserved_ports) : ports_.front());
+    ports_.push_back(rule.own_ports ? rules_of(united(rule.profile.ports.ranges), policy.reserved_ports)
+                                    : ports_.front());
   }
 }
 
 std::vector<PortRange> Profiles::all_ranges() const {
-  PortSet all;
-  for (const PortRules& rules : ports_) insert(all, rules.identifiers);
-  return ranges_of(all, kIdentifiers);
+  std::vector<PortRange> all;
+  for (const PortRules& rules : ports_) {
+    all.insert(all.end(), rules.identifiers.begin(), rules.identifiers.end());
+  }
+  return united(std::move(all));
 }
 
 std::uint8_t Profiles::search(Protocol protocol, Endpoint internal, std::uint16_t remote_port) const {

@@ -1,0 +1,91 @@
+// The pool of external addresses under policies that change.
+#include "translation/pool.h"
+
+#include <gtest/gtest.h>
+
+namespace nat::test {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr TimePoint kNow{seconds(1000)};
+constexpr Endpoint kHost{Address(10, 0, 0, 1), 2000};
+
+class PoolTest : public testing::Test {
+ protected:
+  PoolTest() {
+    policy.external_addresses = {Address(203, 0, 113, 11)};
+    policy.ports.ranges = {{2000, 2009}};
+    configure();
+  }
+  void configure() {
+    profiles.configure(policy);
+    pool.configure(policy, profiles);
+  }
+  PortPool& udp(std::uint16_t index = 0) { return pool[index].of(Protocol::udp); }
+  PortPool& icmp() { return pool[0].of(Protocol::icmp); }
+
+  SeededRandom random{1};
+  Policy policy;
+  Profiles profiles;
+  Pool pool{random, {1, 2}};
+};
+
+// Whatever else of the policy changes.
+TEST_F(PoolTest, PortsThatStayTheSameKeepTheirState) {
+  ASSERT_TRUE(udp().take(2000, kHost));
+  ASSERT_TRUE(udp().take(2001, kHost));
+  udp().release(2001, kHost, kNow + seconds(60), kNow);
+  policy.hairpin = !policy.hairpin;
+  policy.external_addresses.insert(policy.external_addresses.begin(), Address(203, 0, 113, 12));
+  configure();
+  EXPECT_EQ(udp(0).free_in(PortRange{1, 65535}), 10U) << "a new address has all of them";
+  EXPECT_EQ(udp(1).used(), 1U);
+  EXPECT_EQ(udp(1).rested_owner(2001), kHost);
+  EXPECT_EQ(udp(1).free_in(PortRange{1, 65535}), 8U);
+}
+
+TEST_F(PoolTest, OtherRangesHoldAtOnce) {
+  policy.ports.ranges = {{3000, 3004}};
+  configure();
+  EXPECT_EQ(udp().capacity(), 5U);
+  EXPECT_FALSE(udp().free(2000));
+  EXPECT_TRUE(udp().free(3000));
+}
+
+TEST_F(PoolTest, PortsOfARuleHoldAtOnce) {
+  policy.host_rules.resize(1);
+  policy.host_rules[0].own_ports = true;
+  policy.host_rules[0].profile.ports.ranges = {{4000, 4000}};
+  configure();
+  EXPECT_EQ(udp().capacity(), 11U);
+}
+
+TEST_F(PoolTest, PortsOfTheGatewayHoldAtOnceButForIdentifiers) {
+  policy.reserved_ports.set(2004);
+  configure();
+  EXPECT_FALSE(udp().free(2004));
+  EXPECT_TRUE(icmp().free(2004));
+  policy.reserved_ports.reset();
+  configure();
+  EXPECT_TRUE(udp().free(2004));
+}
+
+TEST_F(PoolTest, HowManyMayRestHoldsAtOnce) {
+  policy.resting_share = 50;
+  configure();
+  for (std::uint16_t port = 2000; port < 2010; ++port) {
+    ASSERT_TRUE(udp().take(port, kHost));
+    udp().release(port, kHost, kNow + seconds(60), kNow);
+  }
+  EXPECT_EQ(udp().resting(), 5U);
+}
+
+TEST_F(PoolTest, BlocksHoldAtOnce) {
+  policy.blocks.subscribers = {kHost.address};
+  configure();
+  EXPECT_EQ(udp().capacity(), 64512U);
+}
+
+}  // namespace
+}  // namespace nat::test
