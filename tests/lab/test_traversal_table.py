@@ -51,8 +51,9 @@ def test_the_tables_are_symmetric():
 
 
 def who_waits(one, order):
-    """Options of the two: out of order, the side with endpoint-independent mapping lets the other send first."""
-    waits = ("--start", "after-peer")
+    """Options of the two: out of order, the side with endpoint-independent mapping lets the other send first. Word that
+    it has begun comes by way of S, and may overtake what it sent; hence the delay."""
+    waits = ("--start", "after-peer", "--delay", "0.5")
     independent_is_first = KINDS[one][0] == BEHAVIORS[0]
     if order == AS_IT_COMES:
         return {}
