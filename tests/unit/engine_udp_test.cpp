@@ -115,6 +115,21 @@ TEST(EngineUdp, ParityWhenAskedFor) {
   }
 }
 
+// Rows: X8
+TEST(EngineUdp, ParityIsNoMatterByDefault) {
+  Policy policy = plain_policy();
+  policy.ports.preserve = false;
+  TestGateway gateway(policy);
+  int changed = 0;
+  for (std::uint16_t port = 3000; port < 3200; ++port) {
+    const Outcome out = gateway.from_inside(udp({address("10.0.0.1"), port}, endpoint(kOut1)));
+    changed += source_of(out.packet).port % 2 != port % 2 ? 1 : 0;
+  }
+  // Six standard deviations around a hundred.
+  EXPECT_GT(changed, 57);
+  EXPECT_LT(changed, 143);
+}
+
 // Each new mapping gets the port after the last one that was given, taken ones and the end left out.
 // Rows: R6
 TEST(EngineUdp, SequentialPorts) {
