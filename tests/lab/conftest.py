@@ -64,9 +64,11 @@ def daemon(lab, datapath):
 
 @pytest.fixture
 def natd(daemon):
-    """The running natd, alive before and after the test, and back to its defaults afterwards."""
+    """The running natd, alive before and after the test, and back to its defaults afterwards. Nothing is left of what
+    tests before did: a mapping keeps the behaviour it was made under, and a program that draws its ports may meet it."""
     if not daemon.process.running:
         daemon.start()
+    daemon.ctl("flush")
     yield daemon
     assert daemon.process.running, f"natd ended during the test:\n{daemon.log[-3000:]}"
     daemon.set(**{f"{protocol}__{what}": behavior for protocol in ("udp", "tcp", "icmp")

@@ -1,6 +1,7 @@
 #include "tests/natcheck/stun/inquirer.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "translation/net/wire.h"
@@ -45,7 +46,15 @@ Transaction random_transaction() {
   return made;
 }
 
-std::uint16_t random_fresh_port() { return static_cast<std::uint16_t>(32768 + random_number() % 32768); }
+std::uint16_t random_fresh_port() {
+  constexpr std::size_t kMost = 16384;  // then the first ones are old enough
+  static std::set<std::uint16_t> drawn;
+  if (drawn.size() >= kMost) drawn.clear();
+  for (;;) {
+    const auto port = static_cast<std::uint16_t>(32768 + random_number() % 32768);
+    if (drawn.insert(port).second) return port;
+  }
+}
 
 std::unique_ptr<Port> Inquirer::fresh_port() const {
   constexpr int kTries = 20;
