@@ -142,9 +142,7 @@ Decision Engine::Pipeline::decide_outbound(const Flow& flow) const {
     return {.reason = flow.protocol == Protocol::tcp ? Reason::tcp_no_session : Reason::echo_no_session};
   }
   const std::uint8_t profile = profile_of(flow);
-  const Behavior behavior = tables_.profiles()[profile].of(flow.protocol).mapping;
-  std::uint32_t mapping =
-      tables_.mappings().find_internal(flow.protocol, flow.source, behavior, flow.destination);
+  std::uint32_t mapping = mapping_of(flow, profile);
   if (mapping != kNone && !tables_.alive(mapping)) mapping = kNone;
   if (mapping == kNone) {
     const auto refusal = tables_.refusal(flow.protocol, flow.source, flow.destination);
@@ -169,9 +167,7 @@ void Engine::Pipeline::tidy_outbound(const Flow& flow) {
   if (const std::uint32_t number = sessions.find_outbound(key); number != kNone) {
     if (!tables_.mappings()[sessions[number].mapping].live) tables_.forget(number);
   }
-  const Behavior behavior = tables_.profiles()[profile_of(flow)].of(flow.protocol).mapping;
-  const std::uint32_t mapping =
-      tables_.mappings().find_internal(flow.protocol, flow.source, behavior, flow.destination);
+  const std::uint32_t mapping = mapping_of(flow, profile_of(flow));
   if (mapping != kNone) tables_.tidy(mapping);
 }
 
@@ -181,10 +177,7 @@ void Engine::Pipeline::lose_mapping(const Flow& flow) {
   const SessionTable& sessions = tables_.sessions();
   const std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
   const std::uint32_t mapping =
-      number != kNone ? sessions[number].mapping
-                      : tables_.mappings().find_internal(
-                            flow.protocol, flow.source,
-                            tables_.profiles()[profile_of(flow)].of(flow.protocol).mapping, flow.destination);
+      number != kNone ? sessions[number].mapping : mapping_of(flow, profile_of(flow));
   if (mapping == kNone || !tables_.mappings()[mapping].live) return;
   if (tables_.mappings()[mapping].origin == Origin::configured) return;
   tables_.end_mapping(mapping, RemovalCause::misbehaved);
@@ -420,6 +413,11 @@ bool Engine::Pipeline::serves(Protocol protocol, Endpoint local, Endpoint remote
 
 std::uint8_t Engine::Pipeline::profile_of(const Flow& flow) const {
   return tables_.profiles().find(flow.protocol, flow.source, flow.destination.port);
+}
+
+std::uint32_t Engine::Pipeline::mapping_of(const Flow& flow, std::uint8_t profile) const {
+  const Behavior behavior = tables_.profiles()[profile].of(flow.protocol).mapping;
+  return tables_.mappings().find_internal(flow.protocol, flow.source, behavior, flow.destination);
 }
 
 Duration Engine::Pipeline::opening_timeout(std::uint32_t mapping) const {

@@ -99,6 +99,8 @@ class Engine::Pipeline {
   void touch(std::uint32_t session, const PacketView& view, Direction direction);
   // The profile of what an outbound flow would make.
   std::uint8_t profile_of(const Flow& flow) const;
+  // The mapping that an outbound flow would leave by, whether it lives or not; kNone when there is none.
+  std::uint32_t mapping_of(const Flow& flow, std::uint8_t profile) const;
   Duration opening_timeout(std::uint32_t mapping) const;
   void refresh_identification(const PacketView& view);
   Verdict finish(Verdict verdict, const PacketView* view, const Packet& packet, Realm in);

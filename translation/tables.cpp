@@ -101,8 +101,9 @@ std::uint32_t Tables::debt_of(const HostRecord& host, std::uint32_t rate) const 
 
 bool Tables::too_fast(Address internal, std::uint8_t profile) const {
   const std::uint32_t rate = profiles_[profile].limits.mapping_rate_per_host;
+  if (rate == 0) return false;
   const std::uint32_t host = hosts_.find(internal);
-  return host != kNone && rate != 0 &&
+  return host != kNone &&
          debt_of(hosts_[host], rate) + kTicksPerSecond > std::uint64_t{rate} * kTicksPerSecond;
 }
 
