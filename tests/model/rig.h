@@ -30,6 +30,9 @@ inline constexpr Profile kProfiles[] = {{"prompt", true, false, false},
                                         {"scarce", true, true, false},
                                         {"blocks", true, true, true}};
 
+// The external addresses, as far as the policy has them.
+inline constexpr Address kPool[] = {Address(203, 0, 113, 11), Address(203, 0, 113, 12)};
+
 // "udp 10.0.0.1:5000 > 192.0.2.31:53 from internal".
 std::string in_words(const Words& words);
 
