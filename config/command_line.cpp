@@ -104,11 +104,11 @@ class Parsing {
     } else if (option.string_key == "set") {
       assign(value);
     } else {
-      take_own(option.string_key, value);
+      take_generated(option.string_key, value);
     }
   }
 
-  void take_own(const std::string& name, const std::string& value) {
+  void take_generated(const std::string& name, const std::string& value) {
     if (name == "out") {
       line_.replay_output = value;
       replay_only_ = true;

@@ -68,8 +68,8 @@ class Reader {
     section_ = std::string(trimmed(content.substr(1, content.size() - 2)));
     for (const std::string_view known : sections()) known_section_ |= known == section_;
     if (!known_section_) {
-      const Complaint complaint = unknown_key((section_.empty() ? "?" : section_) + ".");
-      complain(column_of(line, 0), {}, complaint.message, complaint.hint);
+      const OptionError error = unknown_key((section_.empty() ? "?" : section_) + ".");
+      complain(column_of(line, 0), {}, error.message, error.hint);
     }
   }
 

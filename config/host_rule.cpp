@@ -41,15 +41,14 @@ constexpr std::string_view kKeys[] = {
     "limits.mapping-rate-per-host",
 };
 
-Diagnostic complaint(std::string message, std::string_view hint = kExample) {
+Diagnostic error(std::string message, std::string_view hint = kExample) {
   return {{}, "hosts.rule", std::move(message), std::string(hint)};
 }
 
 std::optional<Diagnostic> read_selector(std::string_view text, HostRuleText& rule) {
   const std::string_view hosts = take_word(text);
   const auto prefix = Prefix::parse(hosts);
-  if (!prefix)
-    return complaint(in_quotes(hosts) + " is neither an address nor a network such as 10.0.0.0/24");
+  if (!prefix) return error(in_quotes(hosts) + " is neither an address nor a network such as 10.0.0.0/24");
   rule.internal = *prefix;
   std::string_view word = take_word(text);
   if (const auto protocol = parse_protocol(word)) {
@@ -59,38 +58,38 @@ std::optional<Diagnostic> read_selector(std::string_view text, HostRuleText& rul
   if (!word.empty() && word != "to") {
     rule.internal_ports = parse_port_range(word);
     if (!rule.internal_ports) {
-      return complaint(in_quotes(word) + " is neither a protocol nor a range of internal ports");
+      return error(in_quotes(word) + " is neither a protocol nor a range of internal ports");
     }
     word = take_word(text);
   }
   if (word == "to") {
     const std::string_view ports = take_word(text);
     rule.remote_ports = parse_port_range(ports);
-    if (!rule.remote_ports) return complaint(in_quotes(ports) + " is not a range of remote ports");
+    if (!rule.remote_ports) return error(in_quotes(ports) + " is not a range of remote ports");
     word = take_word(text);
   }
-  if (!word.empty()) return complaint(in_quotes(word) + " does not belong before ':'");
+  if (!word.empty()) return error(in_quotes(word) + " does not belong before ':'");
   return std::nullopt;
 }
 
 std::optional<Diagnostic> read_assignment(std::string_view word, HostRuleText& rule) {
   const auto equals = word.find('=');
-  if (equals == std::string_view::npos) return complaint(in_quotes(word) + " sets nothing");
+  if (equals == std::string_view::npos) return error(in_quotes(word) + " sets nothing");
   const std::string_view key = word.substr(0, equals);
   if (!is_for_hosts(key)) {
     const std::string_view meant = nearest(key, kKeys);
     if (!meant.empty()) {
-      return complaint(in_quotes(key) + " is no key of a rule", "did you mean " + in_quotes(meant) + "?");
+      return error(in_quotes(key) + " is no key of a rule", "did you mean " + in_quotes(meant) + "?");
     }
-    return complaint(in_quotes(key) + " is the same for all hosts", "natd.conf(5) lists the keys of a rule");
+    return error(in_quotes(key) + " is the same for all hosts", "natd.conf(5) lists the keys of a rule");
   }
   for (const auto& [known, value] : rule.assignments) {
-    if (known == key) return complaint(std::string(key) + " is set twice", "keep one of them");
+    if (known == key) return error(std::string(key) + " is set twice", "keep one of them");
   }
   const Option* option = find_option(key);
   Settings scratch;
   if (const auto problem = option->read(*option, word.substr(equals + 1), scratch)) {
-    return complaint(std::string(key) + ": " + problem->message, problem->hint);
+    return error(std::string(key) + ": " + problem->message, problem->hint);
   }
   std::string value = option->write(scratch);
   value.erase(std::remove(value.begin(), value.end(), ' '), value.end());
@@ -117,11 +116,11 @@ bool is_for_hosts(std::string_view key) {
 
 Result<HostRuleText> parse_host_rule(std::string_view text) {
   const auto colon = text.find(':');
-  if (colon == std::string_view::npos) return complaint(in_quotes(text) + " is not a rule for hosts");
+  if (colon == std::string_view::npos) return error(in_quotes(text) + " is not a rule for hosts");
   HostRuleText rule;
   if (auto problem = read_selector(trimmed(text.substr(0, colon)), rule)) return std::move(*problem);
   std::string_view rest = trimmed(text.substr(colon + 1));
-  if (rest.empty()) return complaint("nothing is set after ':'");
+  if (rest.empty()) return error("nothing is set after ':'");
   while (!rest.empty()) {
     if (auto problem = read_assignment(take_word(rest), rule)) return std::move(*problem);
   }

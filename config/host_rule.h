@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "config/diagnostic.h"
-#include "translation/policy.h"
+#include "translation/policy/policy.h"
 
 namespace nat {
 

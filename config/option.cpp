@@ -19,19 +19,19 @@ constexpr std::size_t kMostAddresses = 1024;
 constexpr std::size_t kMostPortForwards = 4096;
 constexpr std::size_t kMostExemptions = 256;
 
-Complaint not_a(const Option& option, std::string_view text, std::string_view what) {
+OptionError not_a(const Option& option, std::string_view text, std::string_view what) {
   return {in_quotes(text) + " is not " + std::string(what), "write " + std::string(syntax(option.kind))};
 }
 
-std::optional<Complaint> outside(const Option& option, std::int64_t value, std::string_view text) {
+std::optional<OptionError> outside(const Option& option, std::int64_t value, std::string_view text) {
   if (value >= option.minimum.value && value <= option.maximum.value) return std::nullopt;
-  return Complaint{in_quotes(text) + " is out of range",
-                   "choose from " + option.format(option.minimum) + " to " + option.format(option.maximum)};
+  return OptionError{in_quotes(text) + " is out of range",
+                     "choose from " + option.format(option.minimum) + " to " + option.format(option.maximum)};
 }
 
 // One reader for each kind.
 
-std::optional<Complaint> read_boolean(const Option& option, std::string_view text, bool& field) {
+std::optional<OptionError> read_boolean(const Option& option, std::string_view text, bool& field) {
   const auto value = parse_boolean(text);
   if (!value) return not_a(option, text, "yes or no");
   field = *value;
@@ -39,28 +39,28 @@ std::optional<Complaint> read_boolean(const Option& option, std::string_view tex
 }
 
 template <typename Number>
-std::optional<Complaint> read_number(const Option& option, std::string_view text, Number& field) {
+std::optional<OptionError> read_number(const Option& option, std::string_view text, Number& field) {
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
   if (!digits) return not_a(option, text, "a number");
   constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
   const auto value = static_cast<std::int64_t>(parse_number(text, kFar).value_or(kFar));
-  if (auto complaint = outside(option, value, text)) return complaint;
+  if (auto error = outside(option, value, text)) return error;
   field = static_cast<Number>(value);
   return std::nullopt;
 }
 
-std::optional<Complaint> read_duration(const Option& option, std::string_view text, Duration& field) {
+std::optional<OptionError> read_duration(const Option& option, std::string_view text, Duration& field) {
   const auto value = parse_duration(text);
   if (!value) return not_a(option, text, "a time");
-  if (auto complaint = outside(option, value->count(), text)) return complaint;
+  if (auto error = outside(option, value->count(), text)) return error;
   field = *value;
   return std::nullopt;
 }
 
 // A word of choices(), which stand in the order of the enumerators.
 template <typename Enum>
-std::optional<Complaint> read_word(const Option& option, std::string_view text, std::string_view what,
-                                   Enum& field) {
+std::optional<OptionError> read_word(const Option& option, std::string_view text, std::string_view what,
+                                     Enum& field) {
   const auto known = choices(option.kind);
   const auto found = std::find(known.begin(), known.end(), text);
   if (found != known.end()) {
@@ -69,37 +69,37 @@ std::optional<Complaint> read_word(const Option& option, std::string_view text, 
   }
   const std::string_view meant = nearest(text, known);
   if (meant.empty()) return not_a(option, text, what);
-  return Complaint{in_quotes(text) + " is not " + std::string(what),
-                   "did you mean " + in_quotes(meant) + "?"};
+  return OptionError{in_quotes(text) + " is not " + std::string(what),
+                     "did you mean " + in_quotes(meant) + "?"};
 }
 
-std::optional<Complaint> read_allocation(const Option& option, std::string_view text, Allocation& field) {
+std::optional<OptionError> read_allocation(const Option& option, std::string_view text, Allocation& field) {
   return read_word(option, text, "a way to choose ports", field);
 }
 
-std::optional<Complaint> read_syn_answer(const Option& option, std::string_view text, SynAnswer& field) {
+std::optional<OptionError> read_syn_answer(const Option& option, std::string_view text, SynAnswer& field) {
   return read_word(option, text, "an answer to a SYN", field);
 }
 
-std::optional<Complaint> read_unsolicited_syn(const Option& option, std::string_view text,
-                                              UnsolicitedSyn& field) {
+std::optional<OptionError> read_unsolicited_syn(const Option& option, std::string_view text,
+                                                UnsolicitedSyn& field) {
   return read_word(option, text, "an answer to a SYN", field);
 }
 
-std::optional<Complaint> read_behavior(const Option& option, std::string_view text, Behavior& field) {
+std::optional<OptionError> read_behavior(const Option& option, std::string_view text, Behavior& field) {
   return read_word(option, text, "a behaviour", field);
 }
 
-std::optional<Complaint> read_port_range(const Option& option, std::string_view text, PortRange& field) {
+std::optional<OptionError> read_port_range(const Option& option, std::string_view text, PortRange& field) {
   const auto value = parse_port_range(text);
   if (!value) return not_a(option, text, "a range of ports");
-  if (auto complaint = outside(option, value->first, text)) return complaint;
+  if (auto error = outside(option, value->first, text)) return error;
   field = *value;
   return std::nullopt;
 }
 
-std::optional<Complaint> read_port_ranges(const Option& option, std::string_view text,
-                                          std::vector<PortRange>& field) {
+std::optional<OptionError> read_port_ranges(const Option& option, std::string_view text,
+                                            std::vector<PortRange>& field) {
   std::vector<PortRange> ranges;
   for (const std::string_view part : comma_separated(text)) {
     const auto range = parse_port_range(part);
@@ -111,103 +111,104 @@ std::optional<Complaint> read_port_ranges(const Option& option, std::string_view
             [](const PortRange& a, const PortRange& b) { return a.first < b.first; });
   for (std::size_t i = 1; i < ranges.size(); ++i) {
     if (ranges[i].first <= ranges[i - 1].last) {
-      return Complaint{format_port_range(ranges[i - 1]) + " and " + format_port_range(ranges[i]) + " overlap",
-                       "name every port once"};
+      return OptionError{
+          format_port_range(ranges[i - 1]) + " and " + format_port_range(ranges[i]) + " overlap",
+          "name every port once"};
     }
   }
   field = std::move(ranges);
   return std::nullopt;
 }
 
-std::optional<Complaint> read_addresses(const Option& option, std::string_view text,
-                                        std::vector<Address>& field) {
+std::optional<OptionError> read_addresses(const Option& option, std::string_view text,
+                                          std::vector<Address>& field) {
   for (const std::string_view part : comma_separated(text)) {
     const auto addresses = parse_addresses(part);
     if (!addresses) return not_a(option, part, "an address that a host can have");
     for (const Address address : *addresses) {
       if (std::find(field.begin(), field.end(), address) != field.end()) {
-        return Complaint{address.to_string() + " is named already", "name every address once"};
+        return OptionError{address.to_string() + " is named already", "name every address once"};
       }
       field.push_back(address);
     }
-    if (field.size() > kMostAddresses) return Complaint{"these are more than 1024 addresses", "name fewer"};
+    if (field.size() > kMostAddresses) return OptionError{"these are more than 1024 addresses", "name fewer"};
   }
   return std::nullopt;
 }
 
-std::optional<Complaint> read_exemptions(const Option& option, std::string_view text,
-                                         std::vector<Exemption>& field) {
+std::optional<OptionError> read_exemptions(const Option& option, std::string_view text,
+                                           std::vector<Exemption>& field) {
   for (const std::string_view part : comma_separated(text)) {
     const auto exemption = parse_exemption(part);
     if (!exemption) return not_a(option, part, "a remote");
     if (std::find(field.begin(), field.end(), *exemption) != field.end()) {
-      return Complaint{format_exemption(*exemption) + " is exempt already", "name every remote once"};
+      return OptionError{format_exemption(*exemption) + " is exempt already", "name every remote once"};
     }
     if (field.size() == kMostExemptions)
-      return Complaint{"there are more than 256 exempt remotes", "name subnets"};
+      return OptionError{"there are more than 256 exempt remotes", "name subnets"};
     field.push_back(*exemption);
   }
   return std::nullopt;
 }
 
-std::optional<Complaint> read_port_forwards(const Option&, std::string_view text,
-                                            std::vector<PortForward>& field) {
+std::optional<OptionError> read_port_forwards(const Option&, std::string_view text,
+                                              std::vector<PortForward>& field) {
   for (const std::string_view part : comma_separated(text)) {
     const auto forward = parse_port_forward(part);
-    if (!forward) return Complaint{forward.problems().front().message, forward.problems().front().hint};
+    if (!forward) return OptionError{forward.problems().front().message, forward.problems().front().hint};
     for (const PortForward& other : field) {
       if (clash(other, *forward)) {
-        return Complaint{"the external port is taken by '" + format_port_forward(other) + "'",
-                         "give every port forward its own"};
+        return OptionError{"the external port is taken by '" + format_port_forward(other) + "'",
+                           "give every port forward its own"};
       }
       if (!forward->name.empty() && other.name == forward->name) {
-        return Complaint{
+        return OptionError{
             "the name " + in_quotes(forward->name) + " is taken by '" + format_port_forward(other) + "'",
             "choose another name"};
       }
     }
     if (field.size() == kMostPortForwards)
-      return Complaint{"there are more than 4096 port forwards", "remove some"};
+      return OptionError{"there are more than 4096 port forwards", "remove some"};
     field.push_back(*forward);
   }
   return std::nullopt;
 }
 
-std::optional<Complaint> read_host_rules(const Option&, std::string_view text,
-                                         std::vector<HostRuleText>& field) {
+std::optional<OptionError> read_host_rules(const Option&, std::string_view text,
+                                           std::vector<HostRuleText>& field) {
   while (!text.empty()) {
     const auto end = text.find(';');
     const std::string_view part = trimmed(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
     if (part.empty()) continue;
     auto rule = parse_host_rule(part);
-    if (!rule) return Complaint{rule.problems().front().message, rule.problems().front().hint};
+    if (!rule) return OptionError{rule.problems().front().message, rule.problems().front().hint};
     if (field.size() == kMostHostRules) {
-      return Complaint{"there are more than " + std::to_string(kMostHostRules) + " rules", "remove some"};
+      return OptionError{"there are more than " + std::to_string(kMostHostRules) + " rules", "remove some"};
     }
     field.push_back(std::move(*rule));
   }
   return std::nullopt;
 }
 
-std::optional<Complaint> read_interface(const Option& option, std::string_view text, std::string& field) {
+std::optional<OptionError> read_interface(const Option& option, std::string_view text, std::string& field) {
   if (!is_interface_name(text)) return not_a(option, text, "the name of an interface");
   field = std::string(text);
   return std::nullopt;
 }
 
-std::optional<Complaint> read_datapath(const Option& option, std::string_view text, DatapathKind& field) {
+std::optional<OptionError> read_datapath(const Option& option, std::string_view text, DatapathKind& field) {
   return read_word(option, text, "a datapath", field);
 }
 
-std::optional<Complaint> read_path(const Option& option, std::string_view text, std::string& field) {
+std::optional<OptionError> read_path(const Option& option, std::string_view text, std::string& field) {
   if (!text.starts_with('/') || text.size() > kLongestSocketPath)
     return not_a(option, text, "a path for a socket");
   field = std::string(text);
   return std::nullopt;
 }
 
-std::optional<Complaint> read_group(const Option& option, std::string_view text, std::string& field) {
+std::optional<OptionError> read_group(const Option& option, std::string_view text, std::string& field) {
   const bool printable =
       std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != ':'; });
   if (text.size() > kLongestGroup || !printable) return not_a(option, text, "the name of a group");

@@ -56,7 +56,7 @@ struct Bound {
 };
 
 // Why a text is no value of an option.
-struct Complaint {
+struct OptionError {
   std::string message;
   std::string hint;
 };
@@ -72,7 +72,7 @@ struct Option {
   std::string_view help;
 
   // Sets the field from a text; a list grows by it.
-  std::optional<Complaint> (*read)(const Option&, std::string_view text, Settings&);
+  std::optional<OptionError> (*read)(const Option&, std::string_view text, Settings&);
   // The value as `read` takes it; the elements of a list separated by ", ", rules for
   // hosts by "; ".
   std::string (*write)(const Settings&);

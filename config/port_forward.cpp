@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view kExample = "write it like 'tcp 8443 -> 10.0.0.1:443 name=web'";
 constexpr std::size_t kLongestName = 32;
 
-Diagnostic complaint(std::string message, std::string_view hint = kExample) {
+Diagnostic error(std::string message, std::string_view hint = kExample) {
   return {{}, "forward.rule", std::move(message), std::string(hint)};
 }
 
@@ -42,8 +42,7 @@ Result<PortForward> make_port_forward(std::string_view protocol, std::string_vie
   PortForward forward;
   const auto known = parse_protocol(protocol);
   if (!known || *known == Protocol::icmp) {
-    return complaint("a port of " + in_quotes(protocol) + " cannot be forwarded",
-                     "the protocol is tcp or udp");
+    return error("a port of " + in_quotes(protocol) + " cannot be forwarded", "the protocol is tcp or udp");
   }
   forward.protocol = *known;
 
@@ -52,8 +51,8 @@ Result<PortForward> make_port_forward(std::string_view protocol, std::string_vie
   } else if (const auto endpoint = parse_host_endpoint(external)) {
     forward.external = *endpoint;
   } else {
-    return complaint(in_quotes(external) + " is not an external port",
-                     "write a port such as 8443, or address and port such as 203.0.113.5:8443");
+    return error(in_quotes(external) + " is not an external port",
+                 "write a port such as 8443, or address and port such as 203.0.113.5:8443");
   }
 
   if (const auto address = Address::parse(internal); address && is_unicast(*address)) {
@@ -61,13 +60,13 @@ Result<PortForward> make_port_forward(std::string_view protocol, std::string_vie
   } else if (const auto endpoint = parse_host_endpoint(internal)) {
     forward.internal = *endpoint;
   } else {
-    return complaint(in_quotes(internal) + " is not an internal host",
-                     "write address and port such as 10.0.0.1:443, or an address for the same port");
+    return error(in_quotes(internal) + " is not an internal host",
+                 "write address and port such as 10.0.0.1:443, or an address for the same port");
   }
 
   if (!name.empty() && !is_name(name)) {
-    return complaint(in_quotes(name) + " is not a name for a port forward",
-                     "begin with a letter and go on with letters, digits, '-', '_' or '.', 32 in all");
+    return error(in_quotes(name) + " is not a name for a port forward",
+                 "begin with a letter and go on with letters, digits, '-', '_' or '.', 32 in all");
   }
   forward.name = std::string(name);
   return forward;
@@ -75,7 +74,7 @@ Result<PortForward> make_port_forward(std::string_view protocol, std::string_vie
 
 Result<PortForward> parse_port_forward(std::string_view text) {
   const auto arrow = text.find("->");
-  if (arrow == std::string_view::npos) return complaint(in_quotes(text) + " is not a port forward");
+  if (arrow == std::string_view::npos) return error(in_quotes(text) + " is not a port forward");
   std::string_view left = trimmed(text.substr(0, arrow));
   std::string_view right = trimmed(text.substr(arrow + 2));
   const std::string_view protocol = take_word(left);
@@ -85,10 +84,10 @@ Result<PortForward> parse_port_forward(std::string_view text) {
   if (right.starts_with("name=")) {
     right.remove_prefix(5);
     name = take_word(right);
-    if (name.empty()) return complaint("the name is missing after 'name='");
+    if (name.empty()) return error("the name is missing after 'name='");
   }
-  if (!left.empty()) return complaint(in_quotes(left) + " does not belong before '->'");
-  if (!right.empty()) return complaint(in_quotes(right) + " does not belong in a port forward");
+  if (!left.empty()) return error(in_quotes(left) + " does not belong before '->'");
+  if (!right.empty()) return error(in_quotes(right) + " does not belong in a port forward");
   return make_port_forward(protocol, external, internal, name);
 }
 

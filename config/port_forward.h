@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "config/diagnostic.h"
-#include "translation/policy.h"
+#include "translation/policy/policy.h"
 
 namespace nat {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/host_rule.h"
-#include "translation/policy.h"
+#include "translation/policy/policy.h"
 
 namespace nat {
 

@@ -62,7 +62,7 @@ std::string elsewhere(std::string_view name) {
 
 }  // namespace
 
-Complaint unknown_key(std::string_view key) {
+OptionError unknown_key(std::string_view key) {
   const auto dot = key.find('.');
   const std::string_view section = dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
   const std::string_view name = dot == std::string_view::npos ? key : key.substr(dot + 1);

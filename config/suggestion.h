@@ -12,6 +12,6 @@ namespace nat {
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 // "unknown key 'filtring' in [udp]" and "did you mean 'filtering'?".
-Complaint unknown_key(std::string_view key);
+OptionError unknown_key(std::string_view key);
 
 }  // namespace nat

@@ -53,8 +53,8 @@ class Validation {
   void add(const Entry& entry, std::map<std::string_view, const Entry*>& seen) {
     const Option* option = find_option(entry.key);
     if (!option) {
-      const Complaint complaint = unknown_key(entry.key);
-      problems_.push_back({entry.key_at, entry.key, complaint.message, complaint.hint});
+      const OptionError error = unknown_key(entry.key);
+      problems_.push_back({entry.key_at, entry.key, error.message, error.hint});
       return;
     }
     const auto [first, is_first] = seen.emplace(option->key, &entry);
@@ -68,15 +68,14 @@ class Validation {
     }
     if (is_first && is_list(option->kind)) option->copy(Settings{}, settings_);
     set_at_[option->key] = entry.value_at;
-    if (const auto complaint = option->read(*option, entry.value, settings_)) {
+    if (const auto error = option->read(*option, entry.value, settings_)) {
       unread_.insert(option->key);
-      problems_.push_back(
-          {entry.value_at, entry.key, entry.key + ": " + complaint->message, complaint->hint});
+      problems_.push_back({entry.value_at, entry.key, entry.key + ": " + error->message, error->hint});
     }
   }
 
-  // The complaint stands where the last of the keys was set, if any was. A key whose value could not be read
-  // has its complaint already.
+  // The error stands where the last of the keys was set, if any was. A key whose value could not be read
+  // has its error already.
   void complain(std::initializer_list<std::string_view> keys, std::string message, std::string hint) {
     Location at{source_, 0, 0};
     for (const std::string_view key : keys) {

@@ -10,13 +10,13 @@
 namespace nat {
 
 // What is known of the remote when the question is asked.
-struct Acquaintance {
+struct RemoteHistory {
   bool contacted_address = false;   // the mapping has sent something to its address
   bool contacted_endpoint = false;  // and to this very port
 };
 
 // Nothing when the packet may pass, else the reason to drop it.
-constexpr std::optional<Reason> filter(Behavior behavior, Acquaintance remote) {
+constexpr std::optional<Reason> filter(Behavior behavior, RemoteHistory remote) {
   switch (behavior) {
     case Behavior::endpoint_independent:
       return std::nullopt;

@@ -7,10 +7,10 @@
 
 #include <cstdint>
 
+#include "translation/base/hash_index.h"
+#include "translation/base/siphash.h"
+#include "translation/base/slab.h"
 #include "translation/net/address.h"
-#include "translation/net/hash_index.h"
-#include "translation/net/siphash.h"
-#include "translation/net/slab.h"
 
 namespace nat {
 

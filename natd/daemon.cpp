@@ -10,13 +10,14 @@
 
 #include "config/change.h"
 #include "config/option.h"
-#include "natd/host/pool_addresses.h"
-#include "natd/io/nfqueue/nfqueue.h"
-#include "natd/io/tun/tun.h"
-#include "natd/log.h"
-#include "natd/notify.h"
-#include "natd/overlap.h"
-#include "natd/privilege.h"
+#include "natd/datapath/nfqueue/nfqueue.h"
+#include "natd/datapath/tun/tun.h"
+#include "natd/observe/log.h"
+#include "natd/observe/notify.h"
+#include "natd/system/clock.h"
+#include "natd/system/overlap.h"
+#include "natd/system/pool_addresses.h"
+#include "natd/system/privilege.h"
 
 namespace nat {
 namespace {
@@ -126,26 +127,27 @@ void Daemon::set_up() {
   require_interfaces();
   sockets_.emplace();
   local_ports_ = sockets_->refresh(links_.external_addresses);
-  gateway_.emplace(policy_for(settings_, links_), random_, &*sockets_);
-  gateway_->observe(mapping_log_);
-  recall_ports();
+  engine_.emplace(policy_for(settings_, links_), random_, &*sockets_);
+  engine_->observe(mapping_log_);
+  load_quarantine();
   apply_policy();  // once more, to hear which port forwards cannot be made
-  replace_leavings();
+  replace_stale_state();
   start_datapath();
-  if (barrier_) std::exchange(barrier_, std::nullopt)->open();
+  if (forward_block_) std::exchange(forward_block_, std::nullopt)->open();
   control_ = std::make_unique<ControlServer>(*this, settings_.control_path, settings_.control_group);
   control_->start();
   announce();
 }
 
 // What an earlier natd gave to others goes to nobody else for a while.
-void Daemon::recall_ports() {
-  port_memory_.emplace();
-  const TimePoint now = Gateway::now();
-  resting_ = port_memory_->recall(settings_.policy.ports.rest, now);
-  if (!resting_.empty()) log_info(count(resting_.size(), "external port") + " of an earlier natd at rest");
-  gateway_->engine()->rest(resting_, now);
-  gateway_->observe(*port_memory_);
+void Daemon::load_quarantine() {
+  port_quarantine_.emplace();
+  const TimePoint now = monotonic_now();
+  quarantined_ = port_quarantine_->load(settings_.policy.ports.rest, now);
+  if (!quarantined_.empty())
+    log_info(count(quarantined_.size(), "external port") + " of an earlier natd at rest");
+  engine_->lock()->rest(quarantined_, now);
+  engine_->observe(*port_quarantine_);
 }
 
 void Daemon::take_down() noexcept {
@@ -155,7 +157,7 @@ void Daemon::take_down() noexcept {
     backend_->uninstall();
   }
   if (!journal_ || journal_->stale()) return;  // what an earlier natd left keeps the way shut
-  if (barrier_) {
+  if (forward_block_) {
     log_warning("nothing passes between " + links_.internal + " and " + links_.external +
                 " until natd runs; `natd --cleanup` opens the way");
     return;
@@ -165,12 +167,13 @@ void Daemon::take_down() noexcept {
   if (backend_ && failures.empty()) log_info("took down what was set up");
 }
 
-void Daemon::replace_leavings() {
+void Daemon::replace_stale_state() {
   if (!journal_->stale()) return;
   log_notice("an earlier natd ended without cleaning up in this network namespace; undoing what it changed");
-  barrier_.emplace(links_.internal, links_.external);
+  forward_block_.emplace(links_.internal, links_.external);
+  if (!forward_block_->problem().empty()) log_warning(forward_block_->problem());
   for (const std::string& failure : journal_->undo_all()) log_warning(failure);
-  barrier_->record(*journal_);
+  forward_block_->record(*journal_);
 }
 
 void Daemon::require_interfaces() const {
@@ -206,7 +209,7 @@ bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
         kind == DatapathKind::tun ? make_tun(settings_, *journal_) : make_nfqueue(settings_, *journal_);
     claim_addresses(*journal_, settings_.external_interface, settings_.extra_addresses);
     backend_->install(links_, local_ports_);
-    backend_->start(*gateway_);
+    backend_->start(*engine_);
     for (std::size_t i = before; i < journal_->changes().size(); ++i) {
       log_info("set up: " + journal_->changes()[i]);
     }
@@ -220,7 +223,7 @@ bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
     backend_.reset();
   }
   for (const std::string& failure : journal_->undo_all()) log_warning(failure);
-  if (barrier_) barrier_->record(*journal_);
+  if (forward_block_) forward_block_->record(*journal_);
   return false;
 }
 
@@ -239,11 +242,11 @@ void Daemon::announce() {
 
 void Daemon::serve() {
   Timer expiry(loop_, [&] {
-    const TimePoint next = gateway_->expire(*backend_);
+    const TimePoint next = engine_->expire(*backend_);
     write_mapping_log();
-    expiry.at(std::min(next, Gateway::now() + kLongestWait));
+    expiry.at(std::min(next, monotonic_now() + kLongestWait));
   });
-  expiry.at(Gateway::now() + kLongestWait);
+  expiry.at(monotonic_now() + kLongestWait);
 
   TimePoint next_look = kNever;
   Timer settle(loop_, [&] {
@@ -253,7 +256,7 @@ void Daemon::serve() {
   });
   loop_.watch(monitor_->fd(), EPOLLIN, [&](std::uint32_t) {
     monitor_->drain();
-    const TimePoint soon = Gateway::now() + kSettle;
+    const TimePoint soon = monotonic_now() + kSettle;
     if (next_look <= soon) return;
     next_look = soon;
     settle.at(soon);
@@ -273,29 +276,29 @@ void Daemon::serve() {
 
 void Daemon::every_second() {
   guarded("reading the gateway's own sockets", [&] { refresh_local_ports(); });
-  const TimePoint now = Gateway::now();
+  const TimePoint now = monotonic_now();
   Counters counters;
   {
-    const auto engine = gateway_->engine();
+    const auto engine = engine_->lock();
     counters = engine->counters();
   }
-  for (const std::string& sentence : shortages_.check(counters, now)) log_warning(sentence);
-  warn_of_forgetfulness();
+  for (const std::string& sentence : exhaustion_.check(counters, now)) log_warning(sentence);
+  warn_of_quarantine_problem();
   if (now >= next_status_) {
     notify_status(status());
     next_status_ = now + 10s;
   }
 }
 
-void Daemon::warn_of_forgetfulness() {
+void Daemon::warn_of_quarantine_problem() {
   std::string problem;
   {
-    const auto engine = gateway_->engine();
-    problem = port_memory_->problem();
+    const auto engine = engine_->lock();
+    problem = port_quarantine_->problem();
   }
-  if (problem.empty() || problem == forgetfulness_) return;
+  if (problem.empty() || problem == quarantine_problem_) return;
   log_warning(problem + "; after a restart, ports that were in use may be given to others at once");
-  forgetfulness_ = std::move(problem);
+  quarantine_problem_ = std::move(problem);
 }
 
 void Daemon::refresh_local_ports() {
@@ -311,8 +314,8 @@ std::optional<TimePoint> Daemon::refresh_links() {
   {
     const std::lock_guard lock(state_);
     if (only_lost_addresses(links_, now)) {
-      if (!missing_since_) missing_since_ = Gateway::now();
-      if (Gateway::now() < *missing_since_ + kGrace) return *missing_since_ + kGrace;
+      if (!missing_since_) missing_since_ = monotonic_now();
+      if (monotonic_now() < *missing_since_ + kGrace) return *missing_since_ + kGrace;
     }
     missing_since_.reset();
     if (now == links_) return std::nullopt;
@@ -338,7 +341,7 @@ std::optional<TimePoint> Daemon::refresh_links() {
 void Daemon::write_mapping_log() {
   const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
   const std::int64_t milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(unix_time).count();
-  for (const std::string& line : mapping_log_.take(Gateway::now(), milliseconds)) log_record(line);
+  for (const std::string& line : mapping_log_.take(monotonic_now(), milliseconds)) log_record(line);
 }
 
 void Daemon::warn_of_overlaps() {
@@ -352,7 +355,7 @@ void Daemon::warn_of_overlaps() {
 std::string Daemon::status() {
   Gauges gauges;
   {
-    const auto engine = gateway_->engine();
+    const auto engine = engine_->lock();
     gauges = engine->gauges();
   }
   return std::string(backend_->name()) + ", " + addresses(links()) + ", " +
@@ -373,17 +376,17 @@ Links Daemon::links() {
 
 std::uint64_t Daemon::uptime_seconds() {
   return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(Gateway::now() - started_).count());
+      std::chrono::duration_cast<std::chrono::seconds>(monotonic_now() - started_).count());
 }
 
 // With `state_` held.
 ApplyReport Daemon::apply_policy() {
   mapping_log_.enable(settings_.log_mappings);
-  const ApplyReport report = gateway_->engine()->apply(policy_for(settings_, links_), Gateway::now());
-  if (!resting_.empty()) {
+  const ApplyReport report = engine_->lock()->apply(policy_for(settings_, links_), monotonic_now());
+  if (!quarantined_.empty()) {
     // Of addresses that have come since.
-    gateway_->engine()->rest(resting_, Gateway::now());
-    if (resting_.back().until <= Gateway::now()) resting_.clear();
+    engine_->lock()->rest(quarantined_, monotonic_now());
+    if (quarantined_.back().until <= monotonic_now()) quarantined_.clear();
   }
   for (const std::string& refused : report.refused) log_warning(refused);
   warn_of_misbehavior();

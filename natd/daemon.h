@@ -14,19 +14,21 @@
 #include <string>
 
 #include "config/diagnostic.h"
-#include "natd/barrier.h"
 #include "natd/control/server.h"
 #include "natd/control/service.h"
-#include "natd/event_loop.h"
-#include "natd/gateway.h"
-#include "natd/host/journal.h"
-#include "natd/host/local_ports.h"
-#include "natd/instance.h"
-#include "natd/io/link.h"
-#include "natd/mapping_log.h"
-#include "natd/port_memory.h"
-#include "natd/random.h"
-#include "natd/shortage.h"
+#include "natd/datapath/backend.h"
+#include "natd/engine/random.h"
+#include "natd/engine/shared_engine.h"
+#include "natd/observe/exhaustion.h"
+#include "natd/observe/mapping_log.h"
+#include "natd/store/port_quarantine.h"
+#include "natd/system/clock.h"
+#include "natd/system/event_loop.h"
+#include "natd/system/forward_block.h"
+#include "natd/system/instance.h"
+#include "natd/system/journal.h"
+#include "natd/system/links.h"
+#include "natd/system/socket_table.h"
 
 namespace nat {
 
@@ -43,7 +45,7 @@ class Daemon : public Service {
   void run();
 
   // --- Service
-  Gateway& gateway() override { return *gateway_; }
+  SharedEngine& shared_engine() override { return *engine_; }
   Settings settings() override;
   ApplyOutcome apply(const Settings& settings) override;
   Links links() override;
@@ -55,8 +57,8 @@ class Daemon : public Service {
  private:
   void set_up();
   void take_down() noexcept;
-  void replace_leavings();
-  void recall_ports();
+  void replace_stale_state();
+  void load_quarantine();
   void require_interfaces() const;
   void start_datapath();
   bool try_datapath(DatapathKind kind, std::string& why_not);
@@ -74,7 +76,7 @@ class Daemon : public Service {
   std::string status();
   ApplyReport apply_policy();
   void warn_of_misbehavior();
-  void warn_of_forgetfulness();
+  void warn_of_quarantine_problem();
 
   std::mutex state_;
   Settings settings_;
@@ -86,22 +88,22 @@ class Daemon : public Service {
 
   Load load_;
   EventLoop loop_;
-  TimePoint started_ = Gateway::now();
+  TimePoint started_ = monotonic_now();
   std::optional<Instance> instance_;
   std::optional<Journal> journal_;
-  std::optional<Barrier> barrier_;  // while leavings are replaced
+  std::optional<ForwardBlock> forward_block_;  // while leavings are replaced
   std::optional<LinkMonitor> monitor_;
-  std::optional<LocalSockets> sockets_;
+  std::optional<SocketTable> sockets_;
   LocalPorts local_ports_;
   KernelRandom random_;
-  ShortageWatch shortages_;
+  ExhaustionWatch exhaustion_;
   MappingLog mapping_log_;
   std::vector<std::string> overlaps_;  // as they were told last
   TimePoint next_status_{};
-  std::optional<PortMemory> port_memory_;
-  std::vector<RestingPort> resting_;  // what it recalled
-  std::string forgetfulness_;         // as last told to the log
-  std::optional<Gateway> gateway_;
+  std::optional<PortQuarantine> port_quarantine_;
+  std::vector<QuarantinedPort> quarantined_;  // what it recalled
+  std::string quarantine_problem_;            // as last told to the log
+  std::optional<SharedEngine> engine_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<ControlServer> control_;
 };

@@ -7,9 +7,9 @@
 
 #include "config/command_line.h"
 #include "natd/daemon.h"
-#include "natd/io/replay.h"
-#include "natd/log.h"
-#include "natd/privilege.h"
+#include "natd/datapath/replay/replay.h"
+#include "natd/observe/log.h"
+#include "natd/system/privilege.h"
 
 namespace {
 

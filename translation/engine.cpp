@@ -1,11 +1,11 @@
 #include "translation/engine.h"
 
-#include "translation/pipeline.h"
+#include "translation/pipeline/pipeline.h"
 
 namespace nat {
 
-Engine::Engine(Policy policy, Random& random, Host* host, TimePoint now)
-    : pipeline_(std::make_unique<Pipeline>(std::move(policy), random, host, now)) {}
+Engine::Engine(Policy policy, Random& random, LocalSockets* sockets, TimePoint now)
+    : pipeline_(std::make_unique<Pipeline>(std::move(policy), random, sockets, now)) {}
 
 Engine::~Engine() = default;
 
@@ -17,7 +17,7 @@ void Engine::prefetch(std::span<const Packet> packets, std::span<const Realm> in
   pipeline_->prefetch(packets, in);
 }
 
-bool Engine::take_own(OwnPacket& own) { return pipeline_->take_own(own); }
+bool Engine::take_generated(GeneratedPacket& own) { return pipeline_->take_generated(own); }
 
 bool Engine::take_released(Released& released) { return pipeline_->take_released(released); }
 
@@ -53,9 +53,9 @@ std::uint32_t Engine::flush(std::uint64_t& cursor, unsigned budget,
   return flushed;
 }
 
-void Engine::rest(std::span<const RestingPort> ports, TimePoint now) {
+void Engine::rest(std::span<const QuarantinedPort> ports, TimePoint now) {
   pipeline_->tables().set_now(now);
-  for (const RestingPort& port : ports) pipeline_->tables().rest(port);
+  for (const QuarantinedPort& port : ports) pipeline_->tables().rest(port);
 }
 
 void Engine::observe(Observer* observer) { pipeline_->tables().observe(observer); }
@@ -69,7 +69,7 @@ void Engine::visit_mappings(std::uint64_t& cursor, unsigned budget, TimePoint no
     if (!tables.mappings()[number].live || !tables.alive(number)) continue;
     sink(tables.view(number));
     // Looking through the sessions of a large mapping counts as well.
-    budget -= std::min(budget - 1, tables.mappings()[number].answered.count / 32);
+    budget -= std::min(budget - 1, tables.mappings()[number].confirmed.count / 32);
   }
   if (cursor >= tables.mappings().high_water()) cursor = 0;
 }

@@ -16,61 +16,13 @@
 #include <span>
 #include <string>
 
-#include "translation/net/packet.h"
-#include "translation/net/random.h"
-#include "translation/policy.h"
-#include "translation/view.h"
+#include "translation/base/random.h"
+#include "translation/net/verdict.h"
+#include "translation/policy/policy.h"
+#include "translation/ports/local_sockets.h"
+#include "translation/state/view.h"
 
 namespace nat {
-
-// What the engine must know of the machine it runs on. The daemon answers from the kernel's socket tables.
-class Host {
- public:
-  virtual ~Host() = default;
-  // Whether a socket of the gateway itself would take a packet from `remote` to `local`. Asked for inbound
-  // packets that belong to no session.
-  virtual bool serves(Protocol protocol, Endpoint local, Endpoint remote) = 0;
-  // Whether a socket of the gateway is bound to the port. Asked when a port is chosen.
-  virtual bool in_use(Protocol protocol, std::uint16_t port) = 0;
-};
-
-struct Packet {
-  std::span<std::uint8_t> octets;  // from the IP header on
-  ChecksumState checksum = ChecksumState::complete;
-  // Made by the gateway itself: only its ICMP messages are of interest (errors about translated packets, echo
-  // requests whose identifier must not clash with a mapping's).
-  bool from_gateway = false;
-  // The kernel took this hop off its time to live before natd saw it, or will take none: what is left is
-  // enough.
-  bool hop_counted = false;
-  // Whatever the datapath needs to find a held packet again; comes back in Released.
-  std::uint64_t token = 0;
-};
-
-struct Verdict {
-  Reason reason = Reason::not_ours;
-  Realm out = Realm::external;  // of a forwarded packet
-  // Of a hairpinned packet: its source address before the rewrite, for datapaths that rewrite the source
-  // later.
-  Address hairpin_source{};
-  // An ICMP error for the sender, on the side the packet came from; empty mostly. Valid until the next call.
-  std::span<const std::uint8_t> reply{};
-
-  Action action() const { return action_of(reason); }
-};
-
-// A packet that was held and now goes on, or is given up.
-struct Released {
-  std::uint64_t token = 0;
-  Verdict verdict;
-  std::span<std::uint8_t> octets;  // rewritten; valid until the next call
-};
-
-// A packet of natd's own that answers none at hand.
-struct OwnPacket {
-  Realm out = Realm::external;
-  std::span<const std::uint8_t> octets;  // valid until the next call
-};
 
 // What Engine::apply did, in numbers; the differences themselves are the caller's to tell.
 struct ApplyReport {
@@ -80,10 +32,13 @@ struct ApplyReport {
   std::vector<std::string> refused;  // port forwards that could not be made, with the reason
 };
 
+class Pipeline;
+
 class Engine {
  public:
-  // `host` and `random` must outlive the engine; `host` may be null where there is no machine around it.
-  Engine(Policy policy, Random& random, Host* host, TimePoint now);
+  // `sockets` and `random` must outlive the engine; `sockets` may be null where there is no machine around
+  // it.
+  Engine(Policy policy, Random& random, LocalSockets* sockets, TimePoint now);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -99,7 +54,7 @@ class Engine {
   bool take_released(Released& released);
   // Next packet that fell due in a call of expire(); false when there is none left. What nobody takes is
   // given up in time.
-  bool take_own(OwnPacket& own);
+  bool take_generated(GeneratedPacket& own);
   // Removes what is due, at most `budget` records. Returns the time to call again.
   TimePoint expire(TimePoint now, unsigned budget);
 
@@ -117,7 +72,7 @@ class Engine {
   void observe(Observer* observer);
   // Keeps free ports from everybody but their owners until they have rested (RFC 6888 REQ-8); the earliest
   // end of rest first. What is not of the pool, or in use, is left alone.
-  void rest(std::span<const RestingPort> ports, TimePoint now);
+  void rest(std::span<const QuarantinedPort> ports, TimePoint now);
 
   // --- View. At most `budget` records are visited from `cursor` on; it ends as 0 when all were seen.
 
@@ -137,7 +92,6 @@ class Engine {
   Explanation explain(const Probe& probe, TimePoint now) const;
 
  private:
-  class Pipeline;
   std::unique_ptr<Pipeline> pipeline_;
 };
 

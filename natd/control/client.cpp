@@ -14,7 +14,7 @@ namespace nat {
 namespace {
 
 // natd answers at once; a page of a large table may take a moment on a busy machine.
-constexpr int kPatienceMs = 15000;
+constexpr int kTimeoutMs = 15000;
 // natd sends no longer line than its output buffer.
 constexpr std::size_t kLongestMessage = 4U << 20;
 
@@ -37,7 +37,7 @@ int connect_to(const std::string& path) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   // A full backlog makes connect() wait; natd empties it many times a second.
-  const timeval patience{kPatienceMs / 1000, 0};
+  const timeval patience{kTimeoutMs / 1000, 0};
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
   const int error = errno;
@@ -63,11 +63,11 @@ ControlClient::~ControlClient() {
   if (fd_ >= 0) close(fd_);
 }
 
-Outcome<ControlClient> ControlClient::connect(const std::string& path) {
+ControlResult<ControlClient> ControlClient::connect(const std::string& path) {
   const int fd = connect_to(path);
   if (fd < 0) return unreachable(path, errno);
   ControlClient client(fd, path);
-  const auto hello = client.read_message(kPatienceMs);
+  const auto hello = client.read_message(kTimeoutMs);
   if (!hello) return hello.error();
   const auto protocol = hello->find("protocol");
   if (protocol == hello->end() || *protocol != kControlProtocol) {
@@ -78,9 +78,9 @@ Outcome<ControlClient> ControlClient::connect(const std::string& path) {
   return client;
 }
 
-Outcome<Json> ControlClient::ask(const Request& request, const Sink& sink) {
+ControlResult<Json> ControlClient::ask(const Request& request, const Sink& sink) {
   write(format_request(request));
-  const int timeout = request.order == Order::watch ? -1 : kPatienceMs;
+  const int timeout = request.command == ControlCommand::watch ? -1 : kTimeoutMs;
   for (;;) {
     auto message = read_message(timeout);
     if (!message || message->contains("done")) return message;
@@ -92,7 +92,7 @@ Outcome<Json> ControlClient::ask(const Request& request, const Sink& sink) {
   }
 }
 
-Outcome<Json> ControlClient::read_message(int timeout_ms) {
+ControlResult<Json> ControlClient::read_message(int timeout_ms) {
   std::size_t end;
   while ((end = held_.find('\n', scanned_)) == std::string::npos) {
     scanned_ = held_.size();
@@ -100,7 +100,7 @@ Outcome<Json> ControlClient::read_message(int timeout_ms) {
     pollfd waiting{fd_, POLLIN, 0};
     const int ready = poll(&waiting, 1, timeout_ms);
     if (ready < 0 && errno == EINTR) continue;
-    if (ready == 0) return lost("it has said nothing for " + std::to_string(kPatienceMs / 1000) + " seconds");
+    if (ready == 0) return lost("it has said nothing for " + std::to_string(kTimeoutMs / 1000) + " seconds");
     std::array<char, 65536> octets;
     const ssize_t count = recv(fd_, octets.data(), octets.size(), 0);
     if (count < 0 && errno == EINTR) continue;

@@ -6,15 +6,15 @@
 #include <string>
 
 #include "natd/control/json.h"
-#include "natd/control/outcome.h"
 #include "natd/control/protocol.h"
+#include "natd/control/result.h"
 
 namespace nat {
 
 class ControlClient {
  public:
   // Errors: "unreachable" when nobody answers at the path, or what natd says instead of hello.
-  static Outcome<ControlClient> connect(const std::string& path);
+  static ControlResult<ControlClient> connect(const std::string& path);
 
   ControlClient(ControlClient&& other) noexcept;
   ControlClient& operator=(ControlClient&&) = delete;
@@ -23,13 +23,13 @@ class ControlClient {
   // Gets each item of the answer; false ends the request early.
   using Sink = std::function<bool(const Json& item)>;
   // The last message of the answer. A watch goes on until `sink` or natd ends it.
-  Outcome<Json> ask(const Request& request, const Sink& sink);
+  ControlResult<Json> ask(const Request& request, const Sink& sink);
 
  private:
   explicit ControlClient(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
 
   // A negative time waits for ever.
-  Outcome<Json> read_message(int timeout_ms);
+  ControlResult<Json> read_message(int timeout_ms);
   void write(const std::string& line);
   ControlError lost(const std::string& why) const;
 

@@ -12,6 +12,7 @@
 
 #include "natd/control/handlers.h"
 #include "natd/control/records.h"
+#include "natd/system/clock.h"
 
 namespace nat {
 namespace {
@@ -47,7 +48,7 @@ Connection::Connection(Descriptor socket, uid_t user, Service& service)
       user_(user),
       service_(service),
       output_(hello_line(service.version())),
-      moved_(Gateway::now()) {
+      moved_(monotonic_now()) {
   send();
 }
 
@@ -67,9 +68,9 @@ void Connection::advance(std::uint32_t events) {
   if (auto line = input_.take_line()) {
     answer(*line);
   } else if (input_.overlong()) {
-    dismiss({"request-too-long",
-             "a request may have " + std::to_string(kLongestRequest) + " octets and ends with a newline",
-             ""});
+    close_connection(
+        {"request-too-long",
+         "a request may have " + std::to_string(kLongestRequest) + " octets and ends with a newline", ""});
   } else if (last_request_) {
     finished_ = true;
   }
@@ -88,7 +89,7 @@ void Connection::receive() {
   const ssize_t count = recv(socket_.get(), octets.data(), room, MSG_DONTWAIT);
   if (count > 0) {
     input_.add({octets.data(), static_cast<std::size_t>(count)});
-    moved_ = Gateway::now();
+    moved_ = monotonic_now();
   } else if (count == 0) {
     last_request_ = true;
   } else if (!would_block(errno)) {
@@ -101,7 +102,7 @@ void Connection::send() {
   const ssize_t count = ::send(socket_.get(), output_.data(), output_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (count > 0) {
     output_.erase(0, static_cast<std::size_t>(count));
-    moved_ = Gateway::now();
+    moved_ = monotonic_now();
   } else if (count < 0 && !would_block(errno)) {
     finished_ = true;
   }
@@ -121,8 +122,8 @@ void Connection::answer(const std::string& line) {
 }
 
 void Connection::start(const Request& request) {
-  if (request.order == Order::watch) {
-    if (const auto error = unfit(request.order, request.filter)) {
+  if (request.command == ControlCommand::watch) {
+    if (const auto error = unfit(request.command, request.filter)) {
       output_ += error_line(request.id, *error);
       return;
     }
@@ -159,7 +160,7 @@ void Connection::tell(const EventBatch& batch) {
   watch.lost += batch.lost();
   std::string items;
   if (watch.lost > 0 && output_.size() < kCaughtUp) {
-    const double time = WallClock::read().seconds(Gateway::now());
+    const double time = WallClock::read().seconds(monotonic_now());
     items = compact({{"time", time}, {"event", "lost"}, {"count", std::exchange(watch.lost, 0)}});
   }
   for (const EventBatch::Event& event : batch.events()) {
@@ -175,7 +176,7 @@ void Connection::tell(const EventBatch& batch) {
   send();
 }
 
-void Connection::dismiss(const ControlError& error) {
+void Connection::close_connection(const ControlError& error) {
   if (finished_) return;
   if (output_.empty()) {
     output_ = error_line(std::nullopt, error);

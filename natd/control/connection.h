@@ -15,11 +15,11 @@
 #include "natd/control/protocol.h"
 #include "natd/control/reply.h"
 #include "natd/control/service.h"
-#include "natd/event_loop.h"
+#include "natd/system/event_loop.h"
 
 namespace nat {
 
-// Events in the order of time, with their text, made once for all who watch.
+// Events in the command of time, with their text, made once for all who watch.
 class EventBatch {
  public:
   struct Event {
@@ -68,7 +68,7 @@ class Connection {
   // watches and reads is welcome for ever.
   bool idle() const { return !watching() || !output_.empty(); }
   // Says why, as far as the socket takes it, and is finished.
-  void dismiss(const ControlError& error);
+  void close_connection(const ControlError& error);
 
  private:
   struct Watch {

@@ -60,7 +60,7 @@ std::uint64_t EventHub::take_refusals(bool interval_ends, std::vector<RefusalEve
     kind.repeated = true;
   }
   if (interval_ends) {
-    // Kinds that went on are remembered for the next interval, the others are forgotten.
+    // Kinds that went on are kept for the next interval, the others are forgotten.
     refusals_.clear();
     std::fill(slots_.begin(), slots_.end(), kEmpty);
     for (const RefusalEvent& kind : events) {

@@ -12,7 +12,7 @@
 #include <mutex>
 #include <vector>
 
-#include "translation/view.h"
+#include "translation/state/view.h"
 
 namespace nat {
 
@@ -42,7 +42,7 @@ class EventHub : public Observer {
   // Whether anybody is interested; what waits is forgotten when nobody is any more.
   void watch(bool on);
 
-  // What happened since the last call, in its order. Returns how many were lost.
+  // What happened since the last call, in its command. Returns how many were lost.
   std::uint64_t take_mappings(std::vector<MappingEvent>& events);
   // The kinds that are new since the last call; at the end of an interval, those that went on in it, too.
   // Returns how many packets found no place.

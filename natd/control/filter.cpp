@@ -123,7 +123,7 @@ std::optional<ControlError> Filter::set(std::string_view term, std::string_view 
   return unknown_term(term);
 }
 
-Outcome<Filter> Filter::parse(std::span<const std::string> words) {
+ControlResult<Filter> Filter::parse(std::span<const std::string> words) {
   Filter filter;
   for (std::size_t i = 0; i < words.size(); i += 2) {
     const bool known = std::find(kFilterTerms.begin(), kFilterTerms.end(), words[i]) != kFilterTerms.end();

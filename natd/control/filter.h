@@ -14,8 +14,8 @@
 #include <variant>
 #include <vector>
 
-#include "natd/control/outcome.h"
-#include "translation/view.h"
+#include "natd/control/result.h"
+#include "translation/state/view.h"
 
 namespace nat {
 
@@ -42,10 +42,10 @@ struct Filter {
   std::optional<SessionState> state;
 
   // From the words of a command line.
-  static Outcome<Filter> parse(std::span<const std::string> words);
+  static ControlResult<Filter> parse(std::span<const std::string> words);
   // One term; each may be set once.
   std::optional<ControlError> set(std::string_view term, std::string_view value);
-  // What set() takes, in the order of the grammar.
+  // What set() takes, in the command of the grammar.
   std::vector<std::pair<std::string, std::string>> terms() const;
 
   // A remote or a state is a matter of sessions; of a mapping it means that it has such a session.

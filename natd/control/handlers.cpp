@@ -6,8 +6,9 @@
 #include "config/option.h"
 #include "natd/control/port_forwards.h"
 #include "natd/control/records.h"
-#include "natd/control/visits.h"
-#include "natd/overlap.h"
+#include "natd/control/table_dump.h"
+#include "natd/system/clock.h"
+#include "natd/system/overlap.h"
 
 namespace nat {
 namespace {
@@ -18,7 +19,7 @@ std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
   Counters counters;
   Gauges gauges;
   {
-    const auto engine = service.gateway().engine();
+    const auto engine = service.shared_engine().lock();
     counters = engine->counters();
     gauges = engine->gauges();
   }
@@ -85,13 +86,13 @@ std::unique_ptr<Reply> show_refused(Service& service, const Request& request) {
   Json items = Json::array();
   std::uint64_t total = 0, unlisted = 0;
   {
-    const auto engine = service.gateway().engine();
-    const TimePoint now = Gateway::now();
-    for (const Chronicle::Kind* kind : engine.chronicle().kinds(now)) {
+    const auto engine = service.shared_engine().lock();
+    const TimePoint now = monotonic_now();
+    for (const DropLog::Kind* kind : engine.drop_log().kinds(now)) {
       ++total;
       if (request.filter.matches(kind->refusal)) items.push_back(kind_record(*kind, now));
     }
-    unlisted = engine.chronicle().unlisted(now);
+    unlisted = engine.drop_log().unlisted(now);
   }
   const std::size_t shown = items.size();
   return std::make_unique<ListReply>(request.id, std::move(items),
@@ -99,7 +100,7 @@ std::unique_ptr<Reply> show_refused(Service& service, const Request& request) {
 }
 
 // What would happen now to a packet that was refused before; nothing when too little of it was kept.
-std::optional<Explanation> explain_again(const Engine& engine, const Chronicle::Kind& kind, TimePoint now) {
+std::optional<Explanation> explain_again(const Engine& engine, const DropLog::Kind& kind, TimePoint now) {
   const Refusal& refusal = kind.refusal;
   if (!kind.octets.empty()) {
     std::vector<std::uint8_t> octets = kind.octets;
@@ -125,21 +126,21 @@ void put_answer(Json& answer, const Explanation& explanation, Realm in, const Co
 std::unique_ptr<Reply> trace_refused(Service& service, const Request& request) {
   Json answer = Json::object();
   {
-    const auto engine = service.gateway().engine();
-    const TimePoint now = Gateway::now();
-    const Chronicle::Kind* kind = engine.chronicle().find(*request.question.number, now);
+    const auto engine = service.shared_engine().lock();
+    const TimePoint now = monotonic_now();
+    const DropLog::Kind* kind = engine.drop_log().find(*request.trace.number, now);
     if (kind == nullptr) {
       return say(
           error_line(request.id, {"not-found",
-                                  "no packet with the number " + std::to_string(*request.question.number) +
+                                  "no packet with the number " + std::to_string(*request.trace.number) +
                                       " was refused in the last minute",
                                   "natctl trace lists those that were"}));
     }
     const Refusal& refusal = kind->refusal;
     if (auto explanation = explain_again(*engine, *kind, now)) {
       if (const auto protocol = protocol_of(refusal.ip_protocol)) {
-        engine.chronicle().add_history(*explanation, *protocol, refusal.in, refusal.source,
-                                       refusal.destination, now);
+        engine.drop_log().add_history(*explanation, *protocol, refusal.in, refusal.source,
+                                      refusal.destination, now);
       }
       put_answer(answer, *explanation, refusal.in, engine->counters());
     }
@@ -149,24 +150,24 @@ std::unique_ptr<Reply> trace_refused(Service& service, const Request& request) {
 }
 
 std::unique_ptr<Reply> trace(Service& service, const Request& request) {
-  const Question& question = request.question;
-  if (question.number) return trace_refused(service, request);
+  const TraceRequest& trace = request.trace;
+  if (trace.number) return trace_refused(service, request);
   Probe probe;
-  probe.protocol = question.protocol;
-  probe.source = question.source;
-  probe.destination = question.destination;
+  probe.protocol = trace.protocol;
+  probe.source = trace.source;
+  probe.destination = trace.destination;
   Json answer = Json::object();
   {
-    const auto engine = service.gateway().engine();
-    const TimePoint now = Gateway::now();
+    const auto engine = service.shared_engine().lock();
+    const TimePoint now = monotonic_now();
     const auto& ours = engine->policy().external_addresses;
     const bool to_us = std::find(ours.begin(), ours.end(), probe.destination.address) != ours.end();
-    probe.in = question.in.value_or(to_us ? Realm::external : Realm::internal);
+    probe.in = trace.in.value_or(to_us ? Realm::external : Realm::internal);
     Explanation explanation = engine->explain(probe, now);
-    engine.chronicle().add_history(explanation, probe.protocol, probe.in, probe.source, probe.destination,
-                                   now);
+    engine.drop_log().add_history(explanation, probe.protocol, probe.in, probe.source, probe.destination,
+                                  now);
     put_answer(answer, explanation, probe.in, engine->counters());
-    if (const Chronicle::Kind* kind = engine.chronicle().find(probe, now)) {
+    if (const DropLog::Kind* kind = engine.drop_log().find(probe, now)) {
       answer["refused"] = refused_record(*kind, now);
     }
   }
@@ -177,8 +178,8 @@ std::unique_ptr<Reply> whose(Service& service, const Request& request) {
   std::optional<PortUse> use;
   std::vector<BlockView> blocks;
   {
-    const auto engine = service.gateway().engine();
-    if (request.whose.port != 0) use = engine->port_use(request.whose, Gateway::now());
+    const auto engine = service.shared_engine().lock();
+    if (request.whose.port != 0) use = engine->port_use(request.whose, monotonic_now());
     if (request.whose.port == 0) blocks = engine->blocks_of(request.whose.address);
   }
   const std::string address = request.whose.address.to_string();
@@ -197,67 +198,67 @@ std::unique_ptr<Reply> whose(Service& service, const Request& request) {
   for (const PortHolder& holder : use->holders) {
     answer["holders"].push_back({{"proto", to_string(holder.protocol)},
                                  {"internal", holder.internal.to_string()},
-                                 {"state", holder.resting ? "resting" : "in-use"}});
+                                 {"state", holder.quarantined ? "quarantined" : "in-use"}});
   }
   return say(done_line(request.id, answer));
 }
 
 }  // namespace
 
-std::optional<ControlError> unfit(Order order, const Filter& filter) {
+std::optional<ControlError> unfit(ControlCommand command, const Filter& filter) {
   const auto no_term = [&](const char* term, const char* hint) {
-    std::string name = to_string(order);
+    std::string name = to_string(command);
     std::replace(name.begin(), name.end(), '-', ' ');
     return ControlError{"unknown-term", name + " cannot select by '" + term + "'", hint};
   };
-  const bool of_packets = order == Order::watch || order == Order::show_refused;
+  const bool of_packets = command == ControlCommand::watch || command == ControlCommand::show_refused;
   if (filter.reason && !of_packets) {
     return no_term("reason", "reasons are those of refused packets: natctl watch reason ...");
   }
-  if ((filter.origin || filter.state) && order == Order::show_refused) {
+  if ((filter.origin || filter.state) && command == ControlCommand::show_refused) {
     return no_term(filter.origin ? "origin" : "state", "a refused packet has a reason: reason ...");
   }
-  if (filter.origin && order == Order::show_sessions) {
+  if (filter.origin && command == ControlCommand::show_sessions) {
     return no_term("origin", "mappings have an origin: natctl show mappings origin ...");
   }
-  if (filter.origin == Origin::configured && order == Order::flush) {
+  if (filter.origin == Origin::configured && command == ControlCommand::flush) {
     return ControlError{"refused", "flush removes dynamic mappings only",
                         "configured ones end with natctl port-forward del"};
   }
-  if (filter.state && order == Order::watch) {
+  if (filter.state && command == ControlCommand::watch) {
     return no_term("state", "watch tells of mappings and refused packets; natctl show sessions state ...");
   }
   return std::nullopt;
 }
 
 std::unique_ptr<Reply> handle(Service& service, const Request& request) {
-  if (const auto error = unfit(request.order, request.filter)) return say(error_line(request.id, *error));
-  switch (request.order) {
-    case Order::show_mappings:
+  if (const auto error = unfit(request.command, request.filter)) return say(error_line(request.id, *error));
+  switch (request.command) {
+    case ControlCommand::show_mappings:
       return dump_mappings(service, request.id, request.filter);
-    case Order::show_sessions:
+    case ControlCommand::show_sessions:
       return dump_sessions(service, request.id, request.filter);
-    case Order::flush:
+    case ControlCommand::flush:
       return flush_mappings(service, request.id, request.filter);
-    case Order::show_stats:
+    case ControlCommand::show_stats:
       return show_stats(service, request.id);
-    case Order::show_config:
+    case ControlCommand::show_config:
       return show_config(service, request.id);
-    case Order::show_refused:
+    case ControlCommand::show_refused:
       return show_refused(service, request);
-    case Order::set:
+    case ControlCommand::set:
       return set(service, request);
-    case Order::trace:
+    case ControlCommand::trace:
       return trace(service, request);
-    case Order::port_forward_add:
+    case ControlCommand::port_forward_add:
       return add_port_forward(service, request.id, request.forward);
-    case Order::port_forward_delete:
+    case ControlCommand::port_forward_delete:
       return delete_port_forward(service, request.id, request.which);
-    case Order::port_forward_list:
+    case ControlCommand::port_forward_list:
       return list_port_forwards(service, request.id);
-    case Order::whose:
+    case ControlCommand::whose:
       return whose(service, request);
-    case Order::watch:
+    case ControlCommand::watch:
       break;
   }
   return say(error_line(request.id, {"unknown-command", "this command has no answer here", ""}));

@@ -1,4 +1,4 @@
-// What each order of the protocol does: thin, each calls the service or walks the engine and hands back the
+// What each command of the protocol does: thin, each calls the service or walks the engine and hands back the
 // answer. `watch` is the server's own business, as it never ends.
 #pragma once
 
@@ -13,8 +13,8 @@ namespace nat {
 
 std::unique_ptr<Reply> handle(Service& service, const Request& request);
 
-// Why a filter cannot be answered for the order: a term that it knows nothing of would select nothing, and
+// Why a filter cannot be used for the command: a term that it knows nothing of would select nothing, and
 // that would look like an answer.
-std::optional<ControlError> unfit(Order order, const Filter& filter);
+std::optional<ControlError> unfit(ControlCommand command, const Filter& filter);
 
 }  // namespace nat

@@ -93,8 +93,8 @@ ControlListener::~ControlListener() {
   if (lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_) unlink(path_.c_str());
 }
 
-std::optional<ControlListener::Guest> ControlListener::accept(bool& exhausted) {
-  Guest guest;
+std::optional<ControlListener::Peer> ControlListener::accept(bool& exhausted) {
+  Peer guest;
   guest.socket = Descriptor(accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (guest.socket.get() < 0) {
     exhausted = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;

@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "natd/event_loop.h"
+#include "natd/system/event_loop.h"
 
 namespace nat {
 
@@ -21,14 +21,14 @@ class ControlListener {
 
   int fd() const { return socket_.get(); }
 
-  struct Guest {
+  struct Peer {
     Descriptor socket;
     uid_t user = 0;
     bool allowed = false;
   };
   // The next one that waits; nothing when none does. `exhausted` is set when the process has no descriptor
   // left for it, so that the guest goes on waiting.
-  std::optional<Guest> accept(bool& exhausted);
+  std::optional<Peer> accept(bool& exhausted);
 
  private:
   bool allows(int socket, uid_t user, gid_t group) const;

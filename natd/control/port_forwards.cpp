@@ -9,7 +9,7 @@
 #include "config/port_forward.h"
 #include "config/value.h"
 #include "natd/control/protocol.h"
-#include "natd/control/visits.h"
+#include "natd/control/table_dump.h"
 
 namespace nat {
 namespace {
@@ -80,7 +80,7 @@ std::optional<std::size_t> find_forward(const std::vector<PortForward>& forwards
 }
 
 // What the engine said about the one rule, among all that it refused: a sentence, then what to do.
-std::string complaint_about(const PortForward& forward, const std::vector<std::string>& refused) {
+std::string error_about(const PortForward& forward, const std::vector<std::string>& refused) {
   const std::string key =
       ":" + std::to_string(forward.external.port) + " -> " + forward.internal.to_string() + ":";
   for (const std::string& sentence : refused) {
@@ -119,10 +119,9 @@ std::unique_ptr<Reply> add_port_forward(Service& service, std::uint64_t id, cons
   const MappingView* made = mapping_of(forward, mappings);
   if (made == nullptr) {
     service.apply(running);
-    const std::string complaint = complaint_about(forward, outcome.report.refused);
-    const auto end = complaint.find("; ");
-    return refuse(id, "refused", complaint.substr(0, end),
-                  end == std::string::npos ? "" : complaint.substr(end + 2));
+    const std::string error = error_about(forward, outcome.report.refused);
+    const auto end = error.find("; ");
+    return refuse(id, "refused", error.substr(0, end), end == std::string::npos ? "" : error.substr(end + 2));
   }
   return say(done_line(id, {{"changed", true}, {"port_forward", forward_record(forward, made)}}));
 }

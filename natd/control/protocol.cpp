@@ -15,26 +15,26 @@ constexpr int kDeepest = 4;
 constexpr std::size_t kMostAssignments = 256;
 
 struct Form {
-  Order order;
+  ControlCommand command;
   const char* name;
   std::vector<std::string_view> members;
 };
 
 const std::array<Form, 13>& forms() {
   static const std::array<Form, 13> all = {{
-      {Order::show_mappings, "show-mappings", {"filter"}},
-      {Order::show_sessions, "show-sessions", {"filter"}},
-      {Order::show_stats, "show-stats", {}},
-      {Order::show_config, "show-config", {}},
-      {Order::show_refused, "show-refused", {"filter"}},
-      {Order::set, "set", {"assignments"}},
-      {Order::port_forward_add, "port-forward-add", {"proto", "external", "internal", "name"}},
-      {Order::port_forward_delete, "port-forward-delete", {"which"}},
-      {Order::port_forward_list, "port-forward-list", {}},
-      {Order::flush, "flush", {"filter"}},
-      {Order::watch, "watch", {"filter"}},
-      {Order::trace, "trace", {"proto", "source", "destination", "in", "number"}},
-      {Order::whose, "whose", {"address", "port"}},
+      {ControlCommand::show_mappings, "show-mappings", {"filter"}},
+      {ControlCommand::show_sessions, "show-sessions", {"filter"}},
+      {ControlCommand::show_stats, "show-stats", {}},
+      {ControlCommand::show_config, "show-config", {}},
+      {ControlCommand::show_refused, "show-refused", {"filter"}},
+      {ControlCommand::set, "set", {"assignments"}},
+      {ControlCommand::port_forward_add, "port-forward-add", {"proto", "external", "internal", "name"}},
+      {ControlCommand::port_forward_delete, "port-forward-delete", {"which"}},
+      {ControlCommand::port_forward_list, "port-forward-list", {}},
+      {ControlCommand::flush, "flush", {"filter"}},
+      {ControlCommand::watch, "watch", {"filter"}},
+      {ControlCommand::trace, "trace", {"proto", "source", "destination", "in", "number"}},
+      {ControlCommand::whose, "whose", {"address", "port"}},
   }};
   return all;
 }
@@ -113,7 +113,7 @@ std::optional<ControlError> read_number(const Json& object, Request& request) {
   }
   const Json& number = object.at("number");
   if (!number.is_number_unsigned()) return malformed("'number' is no number of a refused packet");
-  request.question.number = number.get<std::uint64_t>();
+  request.trace.number = number.get<std::uint64_t>();
   return std::nullopt;
 }
 
@@ -122,9 +122,9 @@ std::optional<ControlError> read_question(const Json& object, Request& request) 
   const std::string* protocol = text_member(object, "proto");
   const auto known = protocol == nullptr ? std::nullopt : parse_protocol(*protocol);
   if (!known) return ControlError{"wrong-value", "'proto' is none that natd translates", "udp, tcp or icmp"};
-  request.question.protocol = *known;
-  for (const auto& [name, field] : {std::pair("source", &request.question.source),
-                                    std::pair("destination", &request.question.destination)}) {
+  request.trace.protocol = *known;
+  for (const auto& [name, field] :
+       {std::pair("source", &request.trace.source), std::pair("destination", &request.trace.destination)}) {
     const std::string* text = text_member(object, name);
     const auto endpoint = text == nullptr ? std::nullopt : Endpoint::parse(*text);
     if (!endpoint) {
@@ -136,9 +136,9 @@ std::optional<ControlError> read_question(const Json& object, Request& request) 
   if (!object.contains("in")) return std::nullopt;
   const std::string* in = text_member(object, "in");
   for (const Realm realm : {Realm::internal, Realm::external}) {
-    if (in != nullptr && *in == to_string(realm)) request.question.in = realm;
+    if (in != nullptr && *in == to_string(realm)) request.trace.in = realm;
   }
-  if (!request.question.in) return ControlError{"wrong-value", "'in' is no side", "internal or external"};
+  if (!request.trace.in) return ControlError{"wrong-value", "'in' is no side", "internal or external"};
   return std::nullopt;
 }
 
@@ -157,26 +157,26 @@ std::optional<ControlError> read_whose(const Json& object, Request& request) {
 }
 
 std::optional<ControlError> read_members(const Json& object, Request& request) {
-  switch (request.order) {
-    case Order::show_mappings:
-    case Order::show_sessions:
-    case Order::show_refused:
-    case Order::flush:
-    case Order::watch:
+  switch (request.command) {
+    case ControlCommand::show_mappings:
+    case ControlCommand::show_sessions:
+    case ControlCommand::show_refused:
+    case ControlCommand::flush:
+    case ControlCommand::watch:
       return read_filter(object, request);
-    case Order::set:
+    case ControlCommand::set:
       return read_assignments(object, request);
-    case Order::port_forward_add:
+    case ControlCommand::port_forward_add:
       return read_forward(object, request);
-    case Order::port_forward_delete:
+    case ControlCommand::port_forward_delete:
       return read_which(object, request);
-    case Order::trace:
+    case ControlCommand::trace:
       return read_question(object, request);
-    case Order::whose:
+    case ControlCommand::whose:
       return read_whose(object, request);
-    case Order::show_stats:
-    case Order::show_config:
-    case Order::port_forward_list:
+    case ControlCommand::show_stats:
+    case ControlCommand::show_config:
+    case ControlCommand::port_forward_list:
       break;
   }
   return std::nullopt;
@@ -210,9 +210,9 @@ Json parse_object(std::string_view line) {
 
 }  // namespace
 
-const char* to_string(Order order) {
+const char* to_string(ControlCommand command) {
   for (const Form& form : forms()) {
-    if (form.order == order) return form.name;
+    if (form.command == command) return form.name;
   }
   return "unknown";
 }
@@ -235,7 +235,7 @@ std::variant<Request, Rejection> parse_request(std::string_view line) {
   if (command == nullptr) return rejected(malformed("'command' is not a string"));
   const Form* form = find_form(*command);
   if (form == nullptr) return rejected(unknown_command(*command));
-  request.order = form->order;
+  request.command = form->command;
   for (const auto& [name, value] : object.items()) {
     if (name == "id" || name == "command") continue;
     if (std::find(form->members.begin(), form->members.end(), name) != form->members.end()) continue;
@@ -246,12 +246,12 @@ std::variant<Request, Rejection> parse_request(std::string_view line) {
 }
 
 std::string format_request(const Request& request) {
-  Json object{{"id", request.id}, {"command", to_string(request.order)}};
+  Json object{{"id", request.id}, {"command", to_string(request.command)}};
   Json filter = Json::object();
   for (const auto& [term, value] : request.filter.terms()) filter[term] = value;
   if (!filter.empty()) object["filter"] = filter;
-  if (request.order == Order::set) object["assignments"] = request.assignments;
-  if (request.order == Order::port_forward_add) {
+  if (request.command == ControlCommand::set) object["assignments"] = request.assignments;
+  if (request.command == ControlCommand::port_forward_add) {
     const PortForward& forward = request.forward;
     object["proto"] = to_string(forward.protocol);
     object["external"] = forward.external.address.unspecified() ? std::to_string(forward.external.port)
@@ -259,18 +259,18 @@ std::string format_request(const Request& request) {
     object["internal"] = forward.internal.to_string();
     if (!forward.name.empty()) object["name"] = forward.name;
   }
-  if (request.order == Order::port_forward_delete) object["which"] = request.which;
-  if (request.order == Order::whose) {
+  if (request.command == ControlCommand::port_forward_delete) object["which"] = request.which;
+  if (request.command == ControlCommand::whose) {
     object["address"] = request.whose.address.to_string();
     if (request.whose.port != 0) object["port"] = request.whose.port;
   }
-  if (request.order == Order::trace && request.question.number) {
-    object["number"] = *request.question.number;
-  } else if (request.order == Order::trace) {
-    object["proto"] = to_string(request.question.protocol);
-    object["source"] = request.question.source.to_string();
-    object["destination"] = request.question.destination.to_string();
-    if (request.question.in) object["in"] = to_string(*request.question.in);
+  if (request.command == ControlCommand::trace && request.trace.number) {
+    object["number"] = *request.trace.number;
+  } else if (request.command == ControlCommand::trace) {
+    object["proto"] = to_string(request.trace.protocol);
+    object["source"] = request.trace.source.to_string();
+    object["destination"] = request.trace.destination.to_string();
+    if (request.trace.in) object["in"] = to_string(*request.trace.in);
   }
   return to_line(object);
 }

@@ -12,8 +12,8 @@
 
 #include "natd/control/filter.h"
 #include "natd/control/json.h"
-#include "natd/control/outcome.h"
-#include "translation/policy.h"
+#include "natd/control/result.h"
+#include "translation/policy/policy.h"
 
 namespace nat {
 
@@ -21,7 +21,7 @@ inline constexpr int kControlProtocol = 1;
 inline constexpr std::size_t kLongestRequest = 64U << 10;  // octets, without the newline
 inline constexpr const char* kDefaultControlPath = "/run/natd/control.sock";
 
-enum class Order : std::uint8_t {
+enum class ControlCommand : std::uint8_t {
   show_mappings,
   show_sessions,
   show_stats,
@@ -37,27 +37,27 @@ enum class Order : std::uint8_t {
   whose
 };
 // "show-mappings".
-const char* to_string(Order order);
+const char* to_string(ControlCommand command);
 
 // What `trace` asks: a packet that need not exist, or one of `show-refused` by its number. Without a
 // direction natd takes the packet as inbound when the destination is one of its external addresses.
-struct Question {
+struct TraceRequest {
   Protocol protocol = Protocol::udp;
   Endpoint source;
   Endpoint destination;
   std::optional<Realm> in;
   std::optional<std::uint64_t> number{};  // of a refused packet, instead of all that
-  bool operator==(const Question&) const = default;
+  bool operator==(const TraceRequest&) const = default;
 };
 
 struct Request {
   std::uint64_t id = 0;  // chosen by the client, repeated in the answer; at most 2^53
-  Order order = Order::show_stats;
+  ControlCommand command = ControlCommand::show_stats;
   Filter filter;                         // of show-mappings, show-sessions, show-refused, flush and watch
   std::vector<std::string> assignments;  // of set: "udp.timeout=5min"
   PortForward forward;                   // of port-forward-add
   std::string which;                     // of port-forward-delete: a name, a mapping's id, or "tcp 8443"
-  Question question;                     // of trace
+  TraceRequest trace;                    // of trace
   Endpoint whose;                        // of whose; port 0 for an internal host
   bool operator==(const Request&) const = default;
 };
@@ -68,8 +68,8 @@ struct Rejection {
   ControlError error;
 };
 
-// One line, without its newline. Members that the order does not take are refused: a misspelt filter must not
-// become no filter.
+// One line, without its newline. Members that the command does not take are refused: a misspelt filter must
+// not become no filter.
 std::variant<Request, Rejection> parse_request(std::string_view line);
 // The line that parse_request() reads, with its newline.
 std::string format_request(const Request& request);

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "natd/system/clock.h"
+
 namespace nat {
 namespace {
 
@@ -37,7 +39,7 @@ Json mapping_record(const MappingView& mapping, TimePoint now) {
               {"filtering", to_string(mapping.filtering)}};
   if (mapping.remote != Endpoint{}) record["remote"] = endpoint_text(mapping.remote);
   record["sessions"] = mapping.sessions;
-  record["remembered"] = mapping.remembered;
+  record["dormant"] = mapping.dormant;
   record["expires"] = seconds_left(mapping.expires, now);
   put_origin(record, mapping);
   return record;
@@ -70,7 +72,7 @@ Json pool_record(const Gauges::Pool& pool) {
   return {{"address", pool.address.to_string()},
           {"proto", to_string(pool.protocol)},
           {"used", pool.used},
-          {"resting", pool.resting},
+          {"quarantined", pool.quarantined},
           {"capacity", pool.capacity}};
 }
 
@@ -106,7 +108,7 @@ Json gauge_record(const Gauges& gauges, const Limits& limits) {
           {"mappings_limit", limits.mappings},
           {"sessions", gauges.sessions},
           {"sessions_limit", limits.sessions},
-          {"remembered", gauges.remembered},
+          {"dormant", gauges.dormant},
           {"hosts", gauges.hosts},
           {"hosts_limit", limits.hosts},
           {"fragmented_datagrams", gauges.datagrams},
@@ -142,7 +144,7 @@ Json explanation_record(const Explanation& explanation, Realm in) {
   return record;
 }
 
-Json kind_record(const Chronicle::Kind& kind, TimePoint now) {
+Json kind_record(const DropLog::Kind& kind, TimePoint now) {
   const Refusal& refusal = kind.refusal;
   const auto age = [now](TimePoint time) { return static_cast<double>((now - time).count()) / 1000.0; };
   return {{"number", kind.number},
@@ -157,7 +159,7 @@ Json kind_record(const Chronicle::Kind& kind, TimePoint now) {
           {"bytes", kind.bytes}};
 }
 
-Json refused_record(const Chronicle::Kind& kind, TimePoint now) {
+Json refused_record(const DropLog::Kind& kind, TimePoint now) {
   Json record = kind_record(kind, now);
   record.update(explanation_record(kind.explanation, kind.refusal.in));
   return record;
@@ -165,7 +167,7 @@ Json refused_record(const Chronicle::Kind& kind, TimePoint now) {
 
 WallClock WallClock::read() {
   const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
-  return {Gateway::now(), std::chrono::duration_cast<std::chrono::milliseconds>(since_1970).count()};
+  return {monotonic_now(), std::chrono::duration_cast<std::chrono::milliseconds>(since_1970).count()};
 }
 
 double WallClock::seconds(TimePoint time) const {

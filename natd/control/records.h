@@ -5,7 +5,7 @@
 #include "natd/control/event_hub.h"
 #include "natd/control/json.h"
 #include "natd/control/service.h"
-#include "translation/view.h"
+#include "translation/state/view.h"
 
 namespace nat {
 
@@ -14,14 +14,14 @@ Json mapping_record(const MappingView& mapping, TimePoint now);
 Json session_record(const SessionView& session, TimePoint now);
 Json block_record(const BlockView& block);
 Json pool_record(const Gauges::Pool& pool);
-// By reason, in the order of reasons.def, those without a packet included.
+// By reason, in the command of reasons.def, those without a packet included.
 Json reason_records(const Counters& counters);
 Json counter_record(const Counters& counters);
 Json gauge_record(const Gauges& gauges, const Limits& limits);
 Json explanation_record(const Explanation& explanation, Realm in);
-// A refused packet of the chronicle, without and with the account of it.
-Json kind_record(const Chronicle::Kind& kind, TimePoint now);
-Json refused_record(const Chronicle::Kind& kind, TimePoint now);
+// A refused packet of the drop log, without and with its trace.
+Json kind_record(const DropLog::Kind& kind, TimePoint now);
+Json refused_record(const DropLog::Kind& kind, TimePoint now);
 
 // Turns the engine's time into the wall clock's, as both stand at one moment.
 struct WallClock {

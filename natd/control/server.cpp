@@ -13,7 +13,8 @@
 
 #include "natd/control/connection.h"
 #include "natd/control/listener.h"
-#include "natd/log.h"
+#include "natd/observe/log.h"
+#include "natd/system/clock.h"
 
 namespace nat {
 namespace {
@@ -25,7 +26,7 @@ constexpr std::size_t kMostClients = 16;
 constexpr std::ptrdiff_t kMostClientsOfUser = 8;
 constexpr int kAcceptsOfTurn = 16;
 // A client may be silent between requests, or not take its answer, for so long.
-constexpr Duration kPatience = 30s;
+constexpr Duration kIdleTimeout = 30s;
 // When all places are taken, for so long.
 constexpr Duration kPatienceWhenFull = 1s;
 constexpr Duration kTick = 100ms;  // between two looks at the events
@@ -46,7 +47,7 @@ class ControlServer::Loop {
     listener_.emplace(path_, group_);
     listen();
     sweep_.every(1s);
-    service_.gateway().observe(hub_);
+    service_.shared_engine().observe(hub_);
     thread_ = std::thread([this] { run(); });
   }
 
@@ -55,7 +56,7 @@ class ControlServer::Loop {
       quit_.wake();
       thread_.join();
     }
-    if (listener_) service_.gateway().forget(hub_);
+    if (listener_) service_.shared_engine().forget(hub_);
     while (!clients_.empty()) forget(clients_.begin()->first);
     if (listener_) loop_.forget(listener_->fd());
     listener_.reset();
@@ -91,24 +92,24 @@ class ControlServer::Loop {
       if (exhausted) {
         // Who cannot be accepted stays at the door; without a pause the loop would spin.
         loop_.forget(listener_->fd());
-        resume_.at(Gateway::now() + kTick);
+        resume_.at(monotonic_now() + kTick);
       }
       if (!guest) return;
       admit(std::move(*guest));
     }
   }
 
-  void admit(ControlListener::Guest guest) {
+  void admit(ControlListener::Peer guest) {
     const int fd = guest.socket.get();
     Connection connection(std::move(guest.socket), guest.user, service_);
     if (!guest.allowed) {
-      return connection.dismiss({"not-permitted", "this user may not steer natd",
-                                 group_.empty()
-                                     ? "run natctl as root, or name a group in control.group"
-                                     : "run natctl as root or as a member of the group " + group_});
+      return connection.close_connection({"not-permitted", "this user may not steer natd",
+                                          group_.empty()
+                                              ? "run natctl as root, or name a group in control.group"
+                                              : "run natctl as root or as a member of the group " + group_});
     }
     if (!make_place(guest.user)) {
-      return connection.dismiss(
+      return connection.close_connection(
           {"busy", "natd serves as many clients as it can", "try again, or end a 'natctl watch'"});
     }
     clients_.emplace(fd, Client{std::move(connection), {}});
@@ -122,7 +123,7 @@ class ControlServer::Loop {
     });
     const bool user_full = user != 0 && of_user >= kMostClientsOfUser;
     if (clients_.size() < kMostClients && !user_full) return true;
-    const TimePoint latest = Gateway::now() - kPatienceWhenFull;
+    const TimePoint latest = monotonic_now() - kPatienceWhenFull;
     auto idlest = clients_.end();
     for (auto it = clients_.begin(); it != clients_.end(); ++it) {
       const Connection& candidate = it->second.connection;
@@ -131,7 +132,7 @@ class ControlServer::Loop {
       if (idlest == clients_.end() || candidate.moved() < idlest->second.connection.moved()) idlest = it;
     }
     if (idlest == clients_.end()) return false;
-    idlest->second.connection.dismiss({"busy", "another client needed the place", "connect again"});
+    idlest->second.connection.close_connection({"busy", "another client needed the place", "connect again"});
     forget(idlest->first);
     return true;
   }
@@ -169,13 +170,13 @@ class ControlServer::Loop {
   }
 
   void sweep() {
-    const TimePoint latest = Gateway::now() - kPatience;
+    const TimePoint latest = monotonic_now() - kIdleTimeout;
     for (const int fd : descriptors()) {
       Connection& connection = clients_.at(fd).connection;
       if (connection.watching() || connection.moved() > latest) continue;
-      connection.dismiss({"timed-out",
-                          "no request came for " + std::to_string(kPatience.count() / 1000) + " seconds",
-                          "connect again when there is one"});
+      connection.close_connection(
+          {"timed-out", "no request came for " + std::to_string(kIdleTimeout.count() / 1000) + " seconds",
+           "connect again when there is one"});
       settle(fd);
     }
   }

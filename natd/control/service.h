@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "natd/gateway.h"
+#include "natd/engine/shared_engine.h"
+#include "natd/system/links.h"
 
 namespace nat {
 
@@ -22,7 +23,7 @@ class Service {
  public:
   virtual ~Service() = default;
 
-  virtual Gateway& gateway() = 0;
+  virtual SharedEngine& shared_engine() = 0;
 
   // In force now.
   virtual Settings settings() = 0;

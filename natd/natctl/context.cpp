@@ -13,7 +13,7 @@ std::string written(const Json& value, bool indented) {
 
 }  // namespace
 
-Outcome<Json> Context::ask(const Request& request, Json& items) const {
+ControlResult<Json> Context::ask(const Request& request, Json& items) const {
   items = Json::array();
   return ask_(request, [&items](const Json& item) {
     items.push_back(item);
@@ -21,7 +21,7 @@ Outcome<Json> Context::ask(const Request& request, Json& items) const {
   });
 }
 
-Outcome<Json> Context::ask(const Request& request) const {
+ControlResult<Json> Context::ask(const Request& request) const {
   return ask_(request, [](const Json&) { return true; });
 }
 

@@ -30,7 +30,7 @@ struct Style {
 class Context {
  public:
   // Asks natd one thing; a connection is made for it.
-  using Ask = std::function<Outcome<Json>(const Request&, const ControlClient::Sink&)>;
+  using Ask = std::function<ControlResult<Json>(const Request&, const ControlClient::Sink&)>;
 
   Context(Style how, std::ostream& data, std::ostream& chatter, Ask asking)
       : style(how), out(data), err(chatter), ask_(std::move(asking)) {}
@@ -39,12 +39,12 @@ class Context {
   std::ostream& out;
   std::ostream& err;
 
-  Outcome<Json> ask(const Request& request, const ControlClient::Sink& sink) const {
+  ControlResult<Json> ask(const Request& request, const ControlClient::Sink& sink) const {
     return ask_(request, sink);
   }
   // All items at once, in `items`.
-  Outcome<Json> ask(const Request& request, Json& items) const;
-  Outcome<Json> ask(const Request& request) const;
+  ControlResult<Json> ask(const Request& request, Json& items) const;
+  ControlResult<Json> ask(const Request& request) const;
 
   void print(const Table& table) const { out << table.render(style.header, style.colours); }
   // One object: `members` after the version of the output.

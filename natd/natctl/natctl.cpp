@@ -146,7 +146,8 @@ Style style_of(const Invocation& invocation, const Terminals& terminals) {
   return style;
 }
 
-Outcome<Json> ask_socket(const std::string& path, const Request& request, const ControlClient::Sink& sink) {
+ControlResult<Json> ask_socket(const std::string& path, const Request& request,
+                               const ControlClient::Sink& sink) {
   auto client = ControlClient::connect(path);
   if (!client) return client.error();
   return client->ask(request, sink);

@@ -21,7 +21,7 @@ int natctl(const std::vector<std::string>& arguments, const Terminals& terminals
 
 // The same with something else than a socket to ask; `ask` gets the path that --control names.
 using AskAt =
-    std::function<Outcome<Json>(const std::string& path, const Request&, const ControlClient::Sink&)>;
+    std::function<ControlResult<Json>(const std::string& path, const Request&, const ControlClient::Sink&)>;
 int natctl(const std::vector<std::string>& arguments, const Terminals& terminals, std::ostream& out,
            std::ostream& err, const AskAt& ask);
 

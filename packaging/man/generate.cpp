@@ -22,7 +22,7 @@
 #include "config/sample.h"
 #include "filtering/behavior.h"
 #include "translation/net/reason.h"
-#include "translation/view.h"
+#include "translation/state/view.h"
 
 using namespace nat;
 

@@ -1,6 +1,6 @@
 // The yardstick for the netfilter queue datapath: reads every packet of the queues and accepts it as it came.
-// It uses the same queues, batches and system calls as natd (natd/io/nfqueue/queue.h), so that the ratio
-// between the two shows what translating costs, and carrying packets back.
+// It uses the same queues, batches and system calls as natd (natd/datapath/nfqueue/queue.h), so that the
+// ratio between the two shows what translating costs, and carrying packets back.
 //
 //   accept_queue FIRST_QUEUE QUEUES     until SIGTERM or SIGINT; the rules that queue packets are the
 //   caller's
@@ -14,7 +14,7 @@
 
 #include <poll.h>
 
-#include "natd/io/nfqueue/queue.h"
+#include "natd/datapath/nfqueue/queue.h"
 
 namespace {
 

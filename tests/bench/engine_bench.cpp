@@ -19,7 +19,7 @@
 #include "translation/engine.h"
 #include "translation/net/checksum.h"
 #include "translation/net/wire.h"
-#include "translation/port_pool.h"
+#include "translation/ports/port_pool.h"
 
 namespace nat {
 namespace {
@@ -29,7 +29,7 @@ constexpr std::uint32_t kMappings = 50'000;
 constexpr std::uint32_t kRemotes = kSessions / kMappings;
 constexpr int kRounds = 5;
 constexpr std::size_t kBatch = 32;
-constexpr unsigned kExpiryBudget = 256;  // as the daemon's, in natd/gateway.cpp
+constexpr unsigned kExpiryBudget = 256;  // as the daemon's, in natd/engine/shared_engine.cpp
 constexpr Address kExternal(203, 0, 113, 11);
 
 struct Key {

@@ -189,9 +189,9 @@ void run(Script& script) {
   gateway.pass(std::chrono::hours(3));
   gateway.pass(seconds(121));
   const Gauges gauges = gateway.engine.gauges();
-  must(gauges.mappings <= 1 && gauges.sessions == 0 && gauges.remembered == 0);
+  must(gauges.mappings <= 1 && gauges.sessions == 0 && gauges.dormant == 0);
   must(gauges.datagrams == 0 && gauges.held_bytes == 0 && gauges.held_fragments == 0);
-  for (const Gauges::Pool& pool : gauges.pools) must(pool.resting == 0 && pool.used <= 1);
+  for (const Gauges::Pool& pool : gauges.pools) must(pool.quarantined == 0 && pool.used <= 1);
 }
 
 }  // namespace

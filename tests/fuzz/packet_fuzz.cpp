@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "translation/net/packet.h"
-#include "translation/rewrite.h"
-#include "translation/tcp_tracker.h"
+#include "translation/net/rewrite.h"
+#include "translation/protocols/tcp_tracker.h"
 
 using namespace nat;
 

@@ -7,8 +7,8 @@
 
 #include "translation/net/checksum.h"
 #include "translation/net/packet.h"
+#include "translation/net/rewrite.h"
 #include "translation/net/wire.h"
-#include "translation/rewrite.h"
 
 using namespace nat;
 

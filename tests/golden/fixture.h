@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "tests/support/octets.h"
+#include "translation/base/time.h"
 #include "translation/net/reason.h"
-#include "translation/net/time.h"
-#include "translation/policy.h"
+#include "translation/policy/policy.h"
 
 namespace nat::test {
 

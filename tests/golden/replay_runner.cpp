@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <stdlib.h>
 
-#include "natd/io/capture.h"
-#include "natd/io/replay.h"
+#include "natd/datapath/replay/capture.h"
+#include "natd/datapath/replay/replay.h"
 #include "tests/golden/packet_text.h"
 #include "tests/golden/runners.h"
 #include "tests/support/checksums.h"

@@ -35,7 +35,7 @@ def test_over_a_restart_a_port_goes_to_its_owner_only(start, how):
     assert traffic.ask(one, server.endpoint)[0] == (topology.EXTERNAL, 4800)
     assert traffic.ping(lab.in1, lab.out1.address, count=1) == 1
     restart(natd, how)
-    resting = {pool["proto"]: pool["resting"] for pool in natd.ctl("show", "stats")["pools"]}
+    resting = {pool["proto"]: pool["quarantined"] for pool in natd.ctl("show", "stats")["pools"]}
     assert resting == {"udp": 1, "tcp": 0, "icmp": 1}
     two = stack.enter_context(traffic.udp_socket(lab.in2, 4800))
     assert traffic.ask(two, server.endpoint)[0][1] != 4800

@@ -52,12 +52,12 @@ constexpr Reason kMustHappen[] = {Reason::translated,
 
 std::array<std::uint64_t, nat::kReasonCount> happened{};
 std::uint64_t reassembled = 0;
-std::uint64_t answered = 0;
+std::uint64_t confirmed = 0;
 
 bool rich_enough() {
   if (reassembled == 0) std::cout << "model: no datagram in fragments ever came through\n";
-  if (answered == 0) std::cout << "model: nobody ever got an answer\n";
-  bool rich = reassembled > 0 && answered > 0;
+  if (confirmed == 0) std::cout << "model: nobody ever got an answer\n";
+  bool rich = reassembled > 0 && confirmed > 0;
   for (const Reason reason : kMustHappen) {
     if (happened[static_cast<std::size_t>(reason)] > 0) continue;
     std::cout << "model: nothing ever met " << nat::to_string(reason) << "\n";
@@ -80,7 +80,7 @@ bool run(const nat::test::Profile& profile, std::uint64_t seed, std::uint64_t op
     return false;
   }
   reassembled += rig.reassembled();
-  answered += rig.answered();
+  confirmed += rig.confirmed();
   for (std::size_t i = 0; i < nat::kReasonCount; ++i) {
     happened[i] += rig.counters().total(static_cast<Reason>(i)).packets;
   }

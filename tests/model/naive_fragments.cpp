@@ -29,7 +29,7 @@ Reason NaiveFragments::later(const Piece& piece, const Policy& policy, TimePoint
   if (piece.protocol == Protocol::tcp && piece.begin < 20) return Reason::fragment_tiny;
   const auto datagram = find_or_make(piece, policy, now);
   if (const auto reason = misfit(*datagram, piece)) return *reason;
-  if (!datagram->decision && !make_room(piece, policy)) return Reason::fragment_limit;
+  if (!datagram->decision && !evict(piece, policy)) return Reason::fragment_limit;
   datagram->seen.push_back(piece);
   if (datagram->decision) {
     return action_of(*datagram->decision) == Action::drop ? Reason::fragment_of_refused : *datagram->decision;
@@ -89,7 +89,7 @@ std::uint32_t NaiveFragments::octets_held(const Address* source) const {
 }
 
 // A quarter of the octets for one source, or one datagram of the largest size; others are given up for it.
-bool NaiveFragments::make_room(const Piece& piece, const Policy& policy) {
+bool NaiveFragments::evict(const Piece& piece, const Policy& policy) {
   const std::uint32_t most = policy.limits.fragment_bytes;
   const std::uint32_t share = std::min(most, std::max(most / 4, 65535U));
   for (const auto& [source, limit] :

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "translation/net/address.h"
-#include "translation/policy.h"
-#include "translation/view.h"
+#include "translation/policy/policy.h"
+#include "translation/state/view.h"
 
 namespace nat::test {
 
@@ -58,7 +58,7 @@ class NaiveFragments {
   Datagrams::iterator find_or_make(const Piece& piece, const Policy& policy, TimePoint now);
   Datagrams::iterator oldest(const Address* source, const Piece* spared);
   static std::optional<Reason> misfit(const Datagram& datagram, const Piece& piece);
-  bool make_room(const Piece& piece, const Policy& policy);
+  bool evict(const Piece& piece, const Policy& policy);
   void give_up(Datagrams::iterator datagram, Reason reason);
   std::uint32_t octets_held(const Address* source) const;
 

@@ -88,7 +88,7 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, const Choices& chosen
   // The session first, whatever the mapping behaviour is by now.
   if (by.session != nullptr && by.session->live) {
     // A reset is no answer that permits anything (RFC 7857 section 7).
-    if (!packet.rst) by.session->answered = true;
+    if (!packet.rst) by.session->confirmed = true;
     touch(*by.mapping, *by.session, packet, Direction::outbound);
     return std::nullopt;
   }
@@ -132,7 +132,7 @@ std::optional<Reason> NaiveNat::arrive(const Words& packet, bool hairpinned, Fou
   if (!echo_request) {
     by = by_external(packet.protocol, packet.destination, packet.source);
     if (by.session != nullptr && by.session->live) {
-      if (!by.session->answered) {
+      if (!by.session->confirmed) {
         if (const auto refused = filter(*by.mapping, packet.source, hairpinned)) return refused;
       }
       touch(*by.mapping, *by.session, packet, Direction::inbound);
@@ -142,7 +142,7 @@ std::optional<Reason> NaiveNat::arrive(const Words& packet, bool hairpinned, Fou
     if (by.session != nullptr && packet.bare_syn()) {
       if (const auto refused = no_room()) return refused;
       by.session = &open(*by.mapping, packet.source, Direction::inbound);
-      by.session->answered = true;
+      by.session->confirmed = true;
       touch(*by.mapping, *by.session, packet, Direction::inbound);
       return std::nullopt;
     }
@@ -334,7 +334,7 @@ std::optional<Reason> NaiveNat::filter(const Mapping& mapping, Endpoint remote, 
   const Behavior behavior = profile_of(mapping).of(mapping.protocol).filtering;
   if (behavior == Behavior::endpoint_independent) return std::nullopt;
   for (const auto& [known, session] : mapping.sessions) {
-    if (!session.answered || known.address != remote.address) continue;
+    if (!session.confirmed || known.address != remote.address) continue;
     if (behavior == Behavior::address_dependent || known == remote) return std::nullopt;
   }
   return behavior == Behavior::address_dependent ? Reason::filtered_by_address : Reason::filtered_by_port;
@@ -342,20 +342,20 @@ std::optional<Reason> NaiveNat::filter(const Mapping& mapping, Endpoint remote, 
 
 std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapping, Direction direction,
                                            const Limits& limits) const {
-  std::size_t all = 0, of_host = 0, answered = 0, unanswered = 0;
+  std::size_t all = 0, of_host = 0, confirmed = 0, unconfirmed = 0;
   for (const Mapping& other : mappings_) {
     for (const auto& [remote, session] : other.sessions) {
       if (!session.live) continue;
       ++all;
       if (other.internal.address == internal) ++of_host;
-      if (&other == mapping) ++(session.answered ? answered : unanswered);
+      if (&other == mapping) ++(session.confirmed ? confirmed : unconfirmed);
     }
   }
   if (all >= policy_.limits.sessions) return Reason::session_limit;
   if (of_host >= limits.sessions_per_host) return Reason::host_session_limit;
   const bool strangers_full =
-      direction == Direction::inbound && unanswered >= (limits.sessions_per_mapping + 1) / 2;
-  if (answered + unanswered >= limits.sessions_per_mapping || strangers_full) {
+      direction == Direction::inbound && unconfirmed >= (limits.sessions_per_mapping + 1) / 2;
+  if (confirmed + unconfirmed >= limits.sessions_per_mapping || strangers_full) {
     return Reason::mapping_session_limit;
   }
   return std::nullopt;
@@ -398,7 +398,7 @@ NaiveNat::Mapping& NaiveNat::make(const Words& packet, Endpoint chosen) {
   Host& host = hosts_[packet.source.address];
   if (rate != 0) host = {debt + 10, now_};
   const bool shares = mapping_at(packet.protocol, chosen) != nullptr;
-  if (!shares) resting_.erase({packet.protocol, chosen});
+  if (!shares) quarantined_.erase({packet.protocol, chosen});
   return mappings_.emplace_back(Mapping{.protocol = packet.protocol,
                                         .internal = packet.source,
                                         .external = chosen,
@@ -415,9 +415,9 @@ NaiveNat::Session& NaiveNat::open(Mapping& mapping, Endpoint remote, Direction d
   if (outside.mapping != nullptr && outside.mapping != &mapping) {
     Mapping& other = *outside.mapping;
     const auto keeps = std::count_if(other.sessions.begin(), other.sessions.end(), [](const auto& entry) {
-      return entry.second.live && entry.second.answered;
+      return entry.second.live && entry.second.confirmed;
     });
-    const bool only = outside.session->live && outside.session->answered && keeps == 1;
+    const bool only = outside.session->live && outside.session->confirmed && keeps == 1;
     if (only && other.origin == Origin::dynamic) {
       end(&other);
     } else {
@@ -426,10 +426,10 @@ NaiveNat::Session& NaiveNat::open(Mapping& mapping, Endpoint remote, Direction d
   }
   const Found inside = by_internal(mapping.protocol, mapping.internal, remote);
   if (inside.mapping != nullptr && inside.mapping != &mapping) inside.mapping->sessions.erase(remote);
-  if (!mapping.sessions.contains(remote)) make_room(mapping);
+  if (!mapping.sessions.contains(remote)) evict(mapping);
   Session& session = mapping.sessions[remote];
   session = {};
-  session.answered = direction == Direction::outbound;
+  session.confirmed = direction == Direction::outbound;
   session.from_outside = direction == Direction::inbound;
   const Timeouts& timeouts = profile_of(mapping).timeouts;
   session.last = now_ + (mapping.protocol == Protocol::udp   ? timeouts.udp
@@ -439,8 +439,8 @@ NaiveNat::Session& NaiveNat::open(Mapping& mapping, Endpoint remote, Direction d
   return session;
 }
 
-// The oldest of the remembered remotes gives way to a new session.
-void NaiveNat::make_room(Mapping& mapping) {
+// The oldest of the dormant remotes gives way to a new session.
+void NaiveNat::evict(Mapping& mapping) {
   if (mapping.sessions.size() < profile_of(mapping).limits.sessions_per_mapping) return;
   TimePoint oldest = kNever;
   for (const auto& [remote, session] : mapping.sessions) {
@@ -466,7 +466,7 @@ void NaiveNat::touch(const Mapping& mapping, Session& session, const Words& pack
   switch (mapping.protocol) {
     case Protocol::udp:
       if (direction == Direction::outbound ? !policy_.misbehavior.no_outbound_refresh
-                                           : timeouts.udp_inbound_refresh && session.answered) {
+                                           : timeouts.udp_inbound_refresh && session.confirmed) {
         session.last = now_ + timeouts.udp;
       }
       return;
@@ -550,18 +550,18 @@ void NaiveNat::settle(TimePoint now) {
       if (session.live && session.last < now) {
         session.live = false;
         session.ended = now;
-        if (!session.answered || mapping.origin == Origin::configured) {
+        if (!session.confirmed || mapping.origin == Origin::configured) {
           at = mapping.sessions.erase(at);
           continue;
         }
       }
-      if (session.live && session.answered) alive = true;
+      if (session.live && session.confirmed) alive = true;
       ++at;
     }
     if (!alive) ended.push_back(&mapping);
   }
   for (const Mapping* mapping : ended) end(mapping);
-  std::erase_if(resting_, [&](const auto& entry) { return exact_ && entry.second.until <= now; });
+  std::erase_if(quarantined_, [&](const auto& entry) { return exact_ && entry.second.until <= now; });
   std::set<Address> hosts;
   for (const Mapping& mapping : mappings_) hosts.insert(mapping.internal.address);
   std::erase_if(hosts_, [&](const auto& entry) { return !hosts.contains(entry.first); });
@@ -576,7 +576,7 @@ void NaiveNat::end(const Mapping* mapping) {
   if (ended.protocol != Protocol::tcp && ended.origin == Origin::dynamic) {
     rest(key, ended.internal);
   } else if (!exact_) {
-    resting_[key] = {ended.internal, now_, false};
+    quarantined_[key] = {ended.internal, now_, false};
   }
 }
 
@@ -640,7 +640,7 @@ void NaiveNat::apply(Policy policy, TimePoint now) {
     if (!stays || !is_external(mapping.external.address)) ended.push_back(&mapping);
   }
   for (const Mapping* mapping : ended) end(mapping);
-  std::erase_if(resting_, [&](const auto& entry) { return !is_external(entry.first.second.address); });
+  std::erase_if(quarantined_, [&](const auto& entry) { return !is_external(entry.first.second.address); });
   std::erase_if(last_in_order_, [&](const auto& entry) { return !is_external(entry.first.second); });
   for (const PortForward& candidate : policy_.port_forwards) {
     const PortForward forward = resolved(candidate);
@@ -648,7 +648,7 @@ void NaiveNat::apply(Policy policy, TimePoint now) {
     if (mapping_at(forward.protocol, forward.external) != nullptr) continue;
     if (sockets.contains({forward.protocol, forward.external.port})) continue;
     if (mappings_.size() >= policy_.limits.mappings) continue;
-    resting_.erase({forward.protocol, forward.external});
+    quarantined_.erase({forward.protocol, forward.external});
     hosts_[forward.internal.address];
     mappings_.push_back({.protocol = forward.protocol,
                          .internal = forward.internal,

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "translation/policy.h"
-#include "translation/view.h"
+#include "translation/policy/policy.h"
+#include "translation/state/view.h"
 
 namespace nat::test {
 
@@ -49,11 +49,11 @@ struct Expected {
 class NaiveNat {
  public:
   struct Session {
-    bool live = true;       // else only remembered
-    bool answered = false;  // the internal side has sent something on it
+    bool live = true;        // else only dormant
+    bool confirmed = false;  // the internal side has sent something on it
     bool from_outside = false;
     TimePoint last;   // the last instant at which it lives
-    TimePoint ended;  // of a remembered one: when that was noticed
+    TimePoint ended;  // of a dormant one: when that was noticed
     SessionState state = SessionState::active;
     bool acked[2] = {false, false};  // an ACK was seen from the internal, the external side
   };
@@ -158,7 +158,7 @@ class NaiveNat {
   // Lives.
   Mapping& make(const Words& packet, Endpoint chosen);
   Session& open(Mapping& mapping, Endpoint remote, Direction direction);
-  void make_room(Mapping& mapping);
+  void evict(Mapping& mapping);
   void touch(const Mapping& mapping, Session& session, const Words& packet, Direction direction);
   static void touch_tcp(Session& session, const Words& packet, Direction direction, const Timeouts& timeouts,
                         TimePoint now);
@@ -213,7 +213,7 @@ class NaiveNat {
   bool exact_;
   TimePoint now_;
   std::list<Mapping> mappings_;
-  std::map<PortKey, Rest> resting_;
+  std::map<PortKey, Rest> quarantined_;
   std::map<Protocol, std::size_t> port_count_;
   std::map<std::pair<Protocol, Address>, std::uint16_t>
       last_in_order_;                                                 // given away by sequential allocation

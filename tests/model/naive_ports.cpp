@@ -76,8 +76,8 @@ bool NaiveNat::any_port(const Words& packet, Address external,
 NaiveNat::Free NaiveNat::free(Protocol protocol, Endpoint external, Endpoint owner) const {
   if (mapping_at(protocol, external) != nullptr || !eligible(protocol, external.port)) return Free::no;
   if (sockets.contains({protocol, external.port})) return Free::no;
-  const auto rest = resting_.find({protocol, external});
-  if (rest == resting_.end()) return Free::yes;
+  const auto rest = quarantined_.find({protocol, external});
+  if (rest == quarantined_.end()) return Free::yes;
   if (!rest->second.certain) return Free::perhaps;
   return rest->second.owner == owner ? Free::yes : Free::no;
 }
@@ -186,27 +186,27 @@ void NaiveNat::complain(const Words& packet, const std::string& what) {
 // --- Ports at rest.
 
 void NaiveNat::rest(PortKey key, Endpoint owner) {
-  resting_[key] = {owner, now_ + policy_.ports.rest, exact_};
+  quarantined_[key] = {owner, now_ + policy_.ports.rest, exact_};
   // At most a quarter of the ports rest; the oldest go first. Of several with one age nobody knows which.
   const auto same_pool = [&](const PortKey& other) {
     return other.first == key.first && other.second.address == key.second.address;
   };
   const auto certain = [&] {
-    return std::count_if(resting_.begin(), resting_.end(),
+    return std::count_if(quarantined_.begin(), quarantined_.end(),
                          [&](const auto& entry) { return same_pool(entry.first) && entry.second.certain; });
   };
   while (static_cast<std::size_t>(certain()) > port_count_[key.first] / 4) {
     TimePoint oldest = kNever;
-    for (const auto& [other, rest] : resting_) {
+    for (const auto& [other, rest] : quarantined_) {
       if (same_pool(other) && rest.certain) oldest = std::min(oldest, rest.until);
     }
-    for (auto& [other, rest] : resting_) {
+    for (auto& [other, rest] : quarantined_) {
       if (same_pool(other) && rest.until == oldest) rest.certain = false;
     }
   }
   // Neither is it known in which order those of one age came to rest.
-  Rest& own = resting_[key];
-  own.certain = own.certain && std::none_of(resting_.begin(), resting_.end(), [&](const auto& entry) {
+  Rest& own = quarantined_[key];
+  own.certain = own.certain && std::none_of(quarantined_.begin(), quarantined_.end(), [&](const auto& entry) {
                   return same_pool(entry.first) && entry.second.until == own.until && !entry.second.certain;
                 });
 }

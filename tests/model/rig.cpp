@@ -285,7 +285,7 @@ void Rig::send_whole(const Words& words, const Octets& packet) {
   if (sent_.size() > 50) sent_.erase(sent_.begin());
 }
 
-// explain() must foretell what translate() does, up to what only the drawing of a port can tell; and that it
+// explain() must say what translate() does, up to what only the drawing of a port can tell; and that it
 // is drawn, it must say.
 void Rig::check_explanation(const Words& words, const Explanation& explanation, Reason reason, bool mapped) {
   if (!profile_.exact) return;
@@ -295,7 +295,7 @@ void Rig::check_explanation(const Words& words, const Explanation& explanation, 
     const Endpoint told = explanation.source;
     const Endpoint made = gateway_.observer.created.back().external;
     if (told.address != made.address || (told.port != 0 && told.port != made.port)) {
-      fail("explain foretold " + told.to_string() + ", and it was " + made.to_string() + " for " +
+      fail("explain foresaw " + told.to_string() + ", and it was " + made.to_string() + " for " +
            in_words(words));
     }
   }
@@ -304,8 +304,8 @@ void Rig::check_explanation(const Words& words, const Explanation& explanation, 
       std::any_of(explanation.steps.begin(), explanation.steps.end(),
                   [](const Step& step) { return step.name == "port" && step.outcome == "unknown"; });
   if (mapped && hangs_on_the_draw) return;
-  fail(std::string("explain foretold ") + to_string(explanation.reason) + ", and it was " +
-       to_string(reason) + " for " + in_words(words));
+  fail(std::string("explain foresaw ") + to_string(explanation.reason) + ", and it was " + to_string(reason) +
+       " for " + in_words(words));
 }
 
 // What the sender of a refused packet hears, and from whom.
@@ -478,7 +478,7 @@ void Rig::compare_tables() {
     }
     const auto live = std::count_if(at->sessions.begin(), at->sessions.end(),
                                     [](const auto& entry) { return entry.second.live; });
-    const bool same = view.sessions == live && view.sessions + view.remembered == at->sessions.size();
+    const bool same = view.sessions == live && view.sessions + view.dormant == at->sessions.size();
     if (profile_.exact && !same) return fail("a mapping has other sessions: " + view.external.to_string());
   }
   std::size_t live = 0;
@@ -537,16 +537,16 @@ bool Rig::finish() {
   compare_tables();
   const Gauges gauges = gateway_.engine.gauges();
   const auto configured = static_cast<std::uint32_t>(naive_.mappings().size());
-  std::uint32_t used = 0, resting = 0;
+  std::uint32_t used = 0, quarantined = 0;
   for (const Gauges::Pool& pool : gauges.pools) {
     used += pool.used;
-    resting += pool.resting;
+    quarantined += pool.quarantined;
   }
   if (gauges.mappings != configured || used != configured) fail("mappings remain");
-  if (gauges.sessions != 0 || gauges.remembered != 0) fail("sessions remain");
+  if (gauges.sessions != 0 || gauges.dormant != 0) fail("sessions remain");
   if (gauges.hosts > configured) fail("hosts remain");
   if (gauges.records != configured + gauges.hosts) fail("memory was not given back");
-  if (resting != 0) fail("ports rest for ever");
+  if (quarantined != 0) fail("ports rest for ever");
   if (gauges.held_syns != 0) fail("SYNs are held for ever");
   if (gauges.datagrams != 0 || gauges.held_fragments != 0 || gauges.held_bytes != 0) fail("fragments remain");
   return failure_.empty();

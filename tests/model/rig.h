@@ -48,7 +48,7 @@ class Rig {
   // Datagrams that were sent in fragments and came through whole.
   std::uint64_t reassembled() const { return reassembled_; }
   // Answers that were given to senders of refused packets.
-  std::uint64_t answered() const { return answered_; }
+  std::uint64_t confirmed() const { return answered_; }
   const Counters& counters() const { return gateway_.engine.counters(); }
 
  private:

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "tests/natcheck/message.h"
-#include "translation/net/siphash.h"
+#include "translation/base/siphash.h"
 
 namespace nat::check {
 

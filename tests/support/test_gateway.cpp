@@ -79,8 +79,8 @@ std::vector<std::pair<std::uint64_t, Outcome>> TestGateway::released() {
 
 std::vector<Octets> TestGateway::replies() {
   std::vector<Octets> all;
-  OwnPacket own;
-  while (engine.take_own(own)) all.emplace_back(own.octets.begin(), own.octets.end());
+  GeneratedPacket own;
+  while (engine.take_generated(own)) all.emplace_back(own.octets.begin(), own.octets.end());
   return all;
 }
 

@@ -39,7 +39,7 @@ class RecordingObserver : public Observer {
     refusals.push_back(refusal);
     refusals.back().octets = {};
   }
-  bool asks_why(const Refusal&) override { return curious; }
+  bool wants_trace(const Refusal&) override { return curious; }
   void explained(const Refusal&, const Explanation& explanation, TimePoint) override {
     explanations.push_back(explanation);
   }
@@ -56,7 +56,7 @@ class RecordingObserver : public Observer {
   std::vector<Explanation> explanations;  // of refusals, while curious
 };
 
-class ListedSockets : public Host {
+class ListedSockets : public LocalSockets {
  public:
   bool serves(Protocol protocol, Endpoint local, Endpoint) override {
     return sockets.contains({protocol, protocol == Protocol::icmp ? std::uint16_t{0} : local.port});

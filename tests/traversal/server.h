@@ -13,7 +13,7 @@
 #include "tests/natcheck/tcp_port.h"
 #include "tests/traversal/book.h"
 #include "tests/traversal/datagrams.h"
-#include "translation/net/siphash.h"
+#include "translation/base/siphash.h"
 
 namespace nat::traversal {
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/checksums.h"
-#include "translation/net/random.h"
+#include "translation/base/random.h"
 #include "translation/net/wire.h"
 
 namespace nat::test {

@@ -15,7 +15,7 @@ Filter filter(std::vector<std::string> words) {
   return parsed ? *parsed : Filter{};
 }
 
-ControlError complaint(std::vector<std::string> words) {
+ControlError error(std::vector<std::string> words) {
   const auto parsed = Filter::parse(words);
   EXPECT_FALSE(parsed);
   return parsed ? ControlError{} : parsed.error();
@@ -132,13 +132,13 @@ TEST(ControlFilter, AnEventOfAMappingHasTheRemoteThatItWasMadeFor) {
 }
 
 TEST(ControlFilter, SaysWhatIsWrongAndWhatWasMeant) {
-  EXPECT_EQ(complaint({"prto", "udp"}).hint, "did you mean 'proto'?");
-  EXPECT_EQ(complaint({"proto", "gre"}).hint, "choose from udp, tcp, icmp");
-  EXPECT_EQ(complaint({"state", "establshed"}).hint, "did you mean 'established'?");
-  EXPECT_EQ(complaint({"reason", "translated"}).code, "wrong-value") << "nobody was refused for that";
-  EXPECT_EQ(complaint({"internal"}).message, "the value is missing after 'internal'");
-  EXPECT_EQ(complaint({"proto", "udp", "proto", "tcp"}).message, "'proto' is there twice");
-  EXPECT_EQ(complaint({"internal", "host"}).message, "'host' is not a value of 'internal'");
+  EXPECT_EQ(error({"prto", "udp"}).hint, "did you mean 'proto'?");
+  EXPECT_EQ(error({"proto", "gre"}).hint, "choose from udp, tcp, icmp");
+  EXPECT_EQ(error({"state", "establshed"}).hint, "did you mean 'established'?");
+  EXPECT_EQ(error({"reason", "translated"}).code, "wrong-value") << "nobody was refused for that";
+  EXPECT_EQ(error({"internal"}).message, "the value is missing after 'internal'");
+  EXPECT_EQ(error({"proto", "udp", "proto", "tcp"}).message, "'proto' is there twice");
+  EXPECT_EQ(error({"internal", "host"}).message, "'host' is not a value of 'internal'");
 }
 
 TEST(ControlFilter, ItsTermsMakeTheSameFilterAgain) {

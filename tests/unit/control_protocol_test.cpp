@@ -25,7 +25,7 @@ TEST(ControlProtocol, ReadsARequest) {
   const Request read =
       request(R"({"id":7,"command":"show-mappings","filter":{"proto":"udp","internal":"10.0.0.1"}})");
   EXPECT_EQ(read.id, 7U);
-  EXPECT_EQ(read.order, Order::show_mappings);
+  EXPECT_EQ(read.command, ControlCommand::show_mappings);
   EXPECT_EQ(read.filter.protocol, Protocol::udp);
   EXPECT_TRUE(read.filter.internal->contains(endpoint("10.0.0.1:1")));
 }
@@ -33,13 +33,13 @@ TEST(ControlProtocol, ReadsARequest) {
 TEST(ControlProtocol, ReadsATrace) {
   const Request read = request(
       R"({"id":0,"command":"trace","proto":"tcp","source":"10.0.0.1:5","destination":"192.0.2.1:80","in":"internal"})");
-  EXPECT_EQ(read.question.source, endpoint("10.0.0.1:5"));
-  EXPECT_EQ(read.question.destination, endpoint("192.0.2.1:80"));
-  EXPECT_EQ(read.question.in, Realm::internal);
+  EXPECT_EQ(read.trace.source, endpoint("10.0.0.1:5"));
+  EXPECT_EQ(read.trace.destination, endpoint("192.0.2.1:80"));
+  EXPECT_EQ(read.trace.in, Realm::internal);
 }
 
 TEST(ControlProtocol, ANumberStandsForAWholePacket) {
-  EXPECT_EQ(request(R"({"id":0,"command":"trace","number":7})").question.number, 7U);
+  EXPECT_EQ(request(R"({"id":0,"command":"trace","number":7})").trace.number, 7U);
   for (const char* line :
        {R"({"id":1,"command":"trace","number":7,"proto":"udp"})", R"({"id":1,"command":"trace","number":-7})",
         R"({"id":1,"command":"trace","number":"7"})"}) {
@@ -105,22 +105,22 @@ TEST(ControlProtocol, DeepNestingIsRefusedWithoutBeingFollowed) {
 
 TEST(ControlProtocol, WhatNatctlWritesIsWhatNatdReads) {
   std::vector<Request> requests(9);
-  requests[0].order = Order::watch;
+  requests[0].command = ControlCommand::watch;
   requests[0].filter.remote = Place::parse("192.0.2.0/24:80");
-  requests[1].order = Order::set;
+  requests[1].command = ControlCommand::set;
   requests[1].assignments = {"udp.timeout=5min", "lab=yes"};
-  requests[2].order = Order::port_forward_add;
+  requests[2].command = ControlCommand::port_forward_add;
   requests[2].forward = {Protocol::udp, endpoint("203.0.113.5:53"), endpoint("10.0.0.1:5353"), "dns"};
-  requests[3].order = Order::port_forward_delete;
+  requests[3].command = ControlCommand::port_forward_delete;
   requests[3].which = "tcp 8443 \"quoted\"\n";
-  requests[4].order = Order::trace;
-  requests[4].question = {Protocol::icmp, endpoint("10.0.0.1:1"), endpoint("192.0.2.1:1"), Realm::external};
-  requests[5].order = Order::show_config;
-  requests[6].order = Order::trace;
-  requests[6].question.number = 12;
-  requests[7].order = Order::show_refused;
+  requests[4].command = ControlCommand::trace;
+  requests[4].trace = {Protocol::icmp, endpoint("10.0.0.1:1"), endpoint("192.0.2.1:1"), Realm::external};
+  requests[5].command = ControlCommand::show_config;
+  requests[6].command = ControlCommand::trace;
+  requests[6].trace.number = 12;
+  requests[7].command = ControlCommand::show_refused;
   requests[7].filter.reason = Reason::no_mapping;
-  requests[8].order = Order::whose;
+  requests[8].command = ControlCommand::whose;
   requests[8].whose = endpoint("203.0.113.5:2001");
   for (std::size_t i = 0; i < requests.size(); ++i) {
     requests[i].id = i;

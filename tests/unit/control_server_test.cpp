@@ -14,7 +14,8 @@
 
 #include "natd/control/client.h"
 #include "natd/control/server.h"
-#include "natd/event_loop.h"
+#include "natd/system/clock.h"
+#include "natd/system/event_loop.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/test_gateway.h"
 
@@ -28,13 +29,13 @@ using namespace std::chrono_literals;
 class FakeService : public Service {
  public:
   explicit FakeService(const Settings& settings)
-      : gateway_(policy(settings), random_, nullptr), settings_(settings) {}
+      : engine_(policy(settings), random_, nullptr), settings_(settings) {}
 
-  Gateway& gateway() override { return gateway_; }
+  SharedEngine& shared_engine() override { return engine_; }
   Settings settings() override { return settings_; }
   ApplyOutcome apply(const Settings& settings) override {
     settings_ = settings;
-    return {"", gateway_.engine()->apply(policy(settings), Gateway::now())};
+    return {"", engine_.lock()->apply(policy(settings), monotonic_now())};
   }
   Links links() override {
     return {"lan0", "wan0", 1, 2, address("10.0.0.254"), {address("203.0.113.11")}, 1500};
@@ -54,7 +55,7 @@ class FakeService : public Service {
   }
 
   SeededRandom random_{1};
-  Gateway gateway_;
+  SharedEngine engine_;
   Settings settings_;
 };
 
@@ -128,11 +129,11 @@ class ControlServerTest : public testing::Test {
     }
   }
   Reason translate(test::Octets packet, Realm in) {
-    const auto engine = service.gateway().engine();
-    return engine->translate({.octets = packet}, in, Gateway::now()).reason;
+    const auto engine = service.shared_engine().lock();
+    return engine->translate({.octets = packet}, in, monotonic_now()).reason;
   }
 
-  Outcome<Json> ask(const Request& request) {
+  ControlResult<Json> ask(const Request& request) {
     items = Json::array();
     auto client = ControlClient::connect(path());
     if (!client) return client.error();
@@ -141,13 +142,13 @@ class ControlServerTest : public testing::Test {
       return true;
     });
   }
-  Outcome<Json> ask(Order order, std::vector<std::string> filter = {}) {
+  ControlResult<Json> ask(ControlCommand command, std::vector<std::string> filter = {}) {
     Request request;
-    request.order = order;
+    request.command = command;
     request.filter = *Filter::parse(filter);
     return ask(request);
   }
-  bool serves() { return static_cast<bool>(ask(Order::show_stats)); }
+  bool serves() { return static_cast<bool>(ask(ControlCommand::show_stats)); }
 
   Json items;
 
@@ -185,11 +186,11 @@ TEST_F(ControlServerTest, TheSocketIsForRootAndTheGroupOnly) {
 
 TEST_F(ControlServerTest, DumpsAreWholeHoweverManyPagesTheyTake) {
   make_mappings(1000);
-  const auto done = ask(Order::show_mappings);
+  const auto done = ask(ControlCommand::show_mappings);
   ASSERT_TRUE(done);
   EXPECT_EQ(items.size(), 1000U);
   EXPECT_EQ((*done)["shown"], 1000);
-  ASSERT_TRUE(ask(Order::show_sessions));
+  ASSERT_TRUE(ask(ControlCommand::show_sessions));
   EXPECT_EQ(items.size(), 1000U);
   EXPECT_EQ(items[0]["remote"], "192.0.2.31:53");
 }
@@ -197,40 +198,40 @@ TEST_F(ControlServerTest, DumpsAreWholeHoweverManyPagesTheyTake) {
 TEST_F(ControlServerTest, OnlyWhatTheFilterSelectsIsSent) {
   make_mappings(300);
   translate(test::udp("10.0.0.2:7", "192.0.2.32:80").build(), Realm::internal);
-  ASSERT_TRUE(ask(Order::show_mappings, {"internal", "10.0.0.2"}));
+  ASSERT_TRUE(ask(ControlCommand::show_mappings, {"internal", "10.0.0.2"}));
   ASSERT_EQ(items.size(), 1U);
   EXPECT_EQ(items[0]["internal"], "10.0.0.2:7");
-  ASSERT_TRUE(ask(Order::show_mappings, {"remote", "192.0.2.32"})) << "by the sessions that it has";
+  ASSERT_TRUE(ask(ControlCommand::show_mappings, {"remote", "192.0.2.32"})) << "by the sessions that it has";
   ASSERT_EQ(items.size(), 1U);
   EXPECT_EQ(items[0]["internal"], "10.0.0.2:7");
-  EXPECT_EQ(ask(Order::show_mappings, {"reason", "no-mapping"}).error().code, "unknown-term");
+  EXPECT_EQ(ask(ControlCommand::show_mappings, {"reason", "no-mapping"}).error().code, "unknown-term");
 }
 
 TEST_F(ControlServerTest, FlushRemovesWhatTheFilterSelects) {
   make_mappings(300);
   translate(test::udp("10.0.0.2:7", "192.0.2.32:80").build(), Realm::internal);
-  auto done = ask(Order::flush, {"remote", "192.0.2.32"});
+  auto done = ask(ControlCommand::flush, {"remote", "192.0.2.32"});
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["removed"]["mappings"], 1);
-  done = ask(Order::flush);
+  done = ask(ControlCommand::flush);
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["removed"]["mappings"], 300);
   EXPECT_EQ((*done)["removed"]["sessions"], 300);
-  ASSERT_TRUE(ask(Order::show_mappings));
+  ASSERT_TRUE(ask(ControlCommand::show_mappings));
   EXPECT_TRUE(items.empty());
 }
 
 TEST_F(ControlServerTest, SettingsChangeAtOnceAndTheAnswerSaysWhatWasKept) {
   make_mappings(3);
   Request request;
-  request.order = Order::set;
+  request.command = ControlCommand::set;
   request.assignments = {"udp.filtering=endpoint-independent"};
   const auto done = ask(request);
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["changes"].dump(),
             R"([{"key":"udp.filtering","old":"address-dependent","new":"endpoint-independent"}])");
   EXPECT_EQ((*done)["kept"].dump(), R"({"mappings":3,"sessions":3})");
-  EXPECT_EQ(service.gateway().engine()->policy().udp.filtering, Behavior::endpoint_independent);
+  EXPECT_EQ(service.shared_engine().lock()->policy().udp.filtering, Behavior::endpoint_independent);
 
   request.assignments = {"udp.timeout=1s", "tcp.filtering=endpoint-independent"};
   EXPECT_EQ(ask(request).error().code, "wrong-value");
@@ -239,7 +240,7 @@ TEST_F(ControlServerTest, SettingsChangeAtOnceAndTheAnswerSaysWhatWasKept) {
 
 TEST_F(ControlServerTest, PortForwardsComeAndGo) {
   Request add;
-  add.order = Order::port_forward_add;
+  add.command = ControlCommand::port_forward_add;
   add.forward = {Protocol::tcp, {{}, 8443}, endpoint("10.0.0.1:443"), "web"};
   const auto added = ask(add);
   ASSERT_TRUE(added) << added.error().message;
@@ -255,19 +256,19 @@ TEST_F(ControlServerTest, PortForwardsComeAndGo) {
   other.forward.name = "other";
   EXPECT_EQ(ask(other).error().message, "the external port is taken by 'tcp 8443 -> 10.0.0.1:443 name=web'");
 
-  ASSERT_TRUE(ask(Order::port_forward_list));
+  ASSERT_TRUE(ask(ControlCommand::port_forward_list));
   ASSERT_EQ(items.size(), 1U);
   EXPECT_EQ(items[0]["active"], true);
   const std::string id = std::to_string(items[0]["id"].get<std::uint64_t>());
 
   Request remove;
-  remove.order = Order::port_forward_delete;
+  remove.command = ControlCommand::port_forward_delete;
   for (const std::string& which :
        {std::string("web"), id, std::string("tcp 8443"), std::string("tcp 203.0.113.11:8443"),
         std::string("tcp 8443 -> 10.0.0.1:443")}) {
     remove.which = which;
     if (which == id) {
-      ASSERT_TRUE(ask(Order::port_forward_list));
+      ASSERT_TRUE(ask(ControlCommand::port_forward_list));
       remove.which = std::to_string(items[0]["id"].get<std::uint64_t>());
     }
     ASSERT_TRUE(ask(remove)) << which;
@@ -279,7 +280,7 @@ TEST_F(ControlServerTest, PortForwardsComeAndGo) {
 TEST_F(ControlServerTest, APortForwardThatCannotBeMadeLeavesNoTrace) {
   make_mappings(1);
   Request add;
-  add.order = Order::port_forward_add;
+  add.command = ControlCommand::port_forward_add;
   add.forward = {Protocol::udp, {{}, 1024}, endpoint("10.0.0.9:1"), ""};
   const auto refused = ask(add);
   ASSERT_FALSE(refused);
@@ -296,17 +297,17 @@ TEST_F(ControlServerTest, RefusedPacketsCanBeAskedAbout) {
   }
   EXPECT_EQ(translate(test::icmp_error("192.0.2.1", "203.0.113.11", 3, 1, test::Octets(28)), Realm::external),
             Reason::icmp_quote_malformed);
-  ASSERT_TRUE(ask(Order::show_refused));
+  ASSERT_TRUE(ask(ControlCommand::show_refused));
   ASSERT_EQ(items.size(), 2U);
   EXPECT_EQ(items[0]["reason"], "icmp-quote-malformed") << "the latest first";
   EXPECT_EQ(items[1]["packets"], 3);
   const auto number = items[1]["number"].get<std::uint64_t>();
-  ASSERT_TRUE(ask(Order::show_refused, {"reason", "filtered-by-address"}));
+  ASSERT_TRUE(ask(ControlCommand::show_refused, {"reason", "filtered-by-address"}));
   EXPECT_EQ(items.size(), 1U);
 
   Request request;
-  request.order = Order::trace;
-  request.question.number = number;
+  request.command = ControlCommand::trace;
+  request.trace.number = number;
   auto done = ask(request);
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["outcome"], "drop");
@@ -315,19 +316,19 @@ TEST_F(ControlServerTest, RefusedPacketsCanBeAskedAbout) {
   EXPECT_EQ((*done)["refused"]["reason"], "filtered-by-address");
 
   Request set;
-  set.order = Order::set;
+  set.command = ControlCommand::set;
   set.assignments = {(*done)["setting"].get<std::string>()};
   ASSERT_TRUE(ask(set));
   done = ask(request);
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["outcome"], "forward") << "it would pass now";
   EXPECT_EQ((*done)["refused"]["outcome"], "drop") << "it did not then";
-  request.question = {Protocol::udp, endpoint("192.0.2.32:5"), endpoint("203.0.113.11:1024"), {}};
+  request.trace = {Protocol::udp, endpoint("192.0.2.32:5"), endpoint("203.0.113.11:1024"), {}};
   done = ask(request);
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["refused"]["number"], number) << "the endpoints find it too";
 
-  request.question.number = 4711;
+  request.trace.number = 4711;
   done = ask(request);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, "not-found");
@@ -336,10 +337,10 @@ TEST_F(ControlServerTest, RefusedPacketsCanBeAskedAbout) {
 // Who asks why nothing comes in any more learns that there was a mapping, and what became of it.
 TEST_F(ControlServerTest, TraceRemembersTheMappingThatWas) {
   make_mappings(1);
-  ASSERT_TRUE(ask(Order::flush));
+  ASSERT_TRUE(ask(ControlCommand::flush));
   Request request;
-  request.order = Order::trace;
-  request.question = {Protocol::udp, endpoint("192.0.2.31:53"), endpoint("203.0.113.11:1024"), {}};
+  request.command = ControlCommand::trace;
+  request.trace = {Protocol::udp, endpoint("192.0.2.31:53"), endpoint("203.0.113.11:1024"), {}};
   const auto done = ask(request);
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["reason"], "no-mapping");
@@ -350,19 +351,19 @@ TEST_F(ControlServerTest, TraceRemembersTheMappingThatWas) {
 
 TEST_F(ControlServerTest, TraceTakesThePacketAsInboundWhenItIsForUs) {
   Request request;
-  request.order = Order::trace;
-  request.question = {Protocol::udp, endpoint("192.0.2.31:53"), endpoint("203.0.113.11:9"), {}};
+  request.command = ControlCommand::trace;
+  request.trace = {Protocol::udp, endpoint("192.0.2.31:53"), endpoint("203.0.113.11:9"), {}};
   auto done = ask(request);
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["in"], "external");
   EXPECT_EQ((*done)["reason"], "no-mapping");
-  request.question.destination = endpoint("192.0.2.32:9");
-  request.question.source = endpoint("10.0.0.1:5");
+  request.trace.destination = endpoint("192.0.2.32:9");
+  request.trace.source = endpoint("10.0.0.1:5");
   done = ask(request);
   ASSERT_TRUE(done);
   EXPECT_EQ((*done)["in"], "internal");
   EXPECT_EQ((*done)["outcome"], "forward");
-  EXPECT_EQ(service.gateway().engine()->gauges().mappings, 0U) << "nothing was made";
+  EXPECT_EQ(service.shared_engine().lock()->gauges().mappings, 0U) << "nothing was made";
 }
 
 TEST_F(ControlServerTest, WatchTellsOfMappingsAndRefusedPackets) {
@@ -439,7 +440,7 @@ TEST_F(ControlServerTest, AWatcherThatDoesNotReadIsToldHowMuchItMissed) {
   for (int round = 0; round < 3; ++round) {
     make_mappings(4000);
     made += 8000;
-    ASSERT_TRUE(ask(Order::flush));
+    ASSERT_TRUE(ask(ControlCommand::flush));
   }
   std::uint64_t told = 0, lost = 0;
   while (told + lost < made) {

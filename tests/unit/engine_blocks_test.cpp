@@ -5,7 +5,7 @@
 
 #include "tests/support/packet_builder.h"
 #include "tests/support/test_gateway.h"
-#include "translation/port_blocks.h"
+#include "translation/ports/port_blocks.h"
 
 namespace nat::test {
 namespace {
@@ -63,7 +63,7 @@ Policy in_blocks() {
   return policy;
 }
 
-// A host's ports come from its own block, in no order that can be foretold, until it is full; then from extra
+// A host's ports come from its own block, in no order that can be foreseen, until it is full; then from extra
 // blocks, each told of once, until it has its most; and all come back when its mappings have ended.
 // Rows: B3 B4 B6 C14
 TEST(EngineBlocks, OwnFirstThenExtra) {
@@ -123,11 +123,11 @@ TEST(EngineBlocks, WhoseIsIt) {
   const auto held = gateway.engine.port_use(external, gateway.now());
   ASSERT_EQ(held->holders.size(), 1U);
   EXPECT_EQ(held->holders[0].internal, endpoint("10.0.0.2:4321"));
-  EXPECT_FALSE(held->holders[0].resting);
+  EXPECT_FALSE(held->holders[0].quarantined);
   gateway.pass(seconds(302));
   const auto rested = gateway.engine.port_use(external, gateway.now());
   ASSERT_EQ(rested->holders.size(), 1U);
-  EXPECT_TRUE(rested->holders[0].resting);
+  EXPECT_TRUE(rested->holders[0].quarantined);
 }
 
 // A host that is no subscriber lives on extra blocks.

@@ -220,9 +220,9 @@ TEST(EngineLimits, RememberedRemotesGiveWay) {
   gateway.pass(seconds(290));
   ASSERT_TRUE(speak(100));
   gateway.pass(seconds(20));
-  EXPECT_EQ(gateway.engine.gauges().remembered, 4U);
+  EXPECT_EQ(gateway.engine.gauges().dormant, 4U);
   ASSERT_TRUE(speak(101));
-  EXPECT_EQ(gateway.engine.gauges().remembered, 3U);
+  EXPECT_EQ(gateway.engine.gauges().dormant, 3U);
   EXPECT_EQ(hear(1), Reason::filtered_by_address);
   EXPECT_EQ(hear(2), Reason::translated);
 }
@@ -238,11 +238,11 @@ TEST(EngineLimits, TheWholeTableFullOfMemories) {
   gateway.pass(seconds(296));
   gateway.from_inside(udp(host(1), {Address(192, 0, 2, 3), 7}));
   gateway.pass(seconds(10));
-  EXPECT_EQ(gateway.engine.gauges().remembered, 2U);
+  EXPECT_EQ(gateway.engine.gauges().dormant, 2U);
   for (std::uint8_t last = 10; last <= 12; ++last) {
     EXPECT_TRUE(gateway.from_inside(udp(host(2), {Address(192, 0, 2, last), 7})).forwarded());
   }
-  EXPECT_EQ(gateway.engine.gauges().remembered, 0U);
+  EXPECT_EQ(gateway.engine.gauges().dormant, 0U);
   EXPECT_EQ(gateway.from_inside(udp(host(2), {Address(192, 0, 2, 13), 7})).reason, Reason::session_limit);
 }
 
@@ -294,7 +294,7 @@ TEST(EngineLimits, PortsRest) {
   TestGateway gateway;
   gateway.from_inside(udp(host(1), endpoint(kOut1)));
   gateway.pass(seconds(302));
-  EXPECT_EQ(gateway.engine.gauges().pools[0].resting, 1U);
+  EXPECT_EQ(gateway.engine.gauges().pools[0].quarantined, 1U);
   gateway.pass(seconds(119));
   EXPECT_NE(source_of(gateway.from_inside(udp(host(2), endpoint(kOut1))).packet).port, 4321);
   EXPECT_EQ(source_of(gateway.from_inside(udp(host(1), endpoint(kOut1))).packet).port, 4321);
@@ -366,26 +366,26 @@ TEST(EngineLimits, WhatMustNotBeAnswered) {
   Policy policy = plain_policy();
   policy.external_addresses.clear();
   TestGateway gateway(policy);
-  const auto answered = [&](const Octets& packet) { return !gateway.from_inside(packet).reply.empty(); };
+  const auto confirmed = [&](const Octets& packet) { return !gateway.from_inside(packet).reply.empty(); };
   const Octets ordinary = udp(host(1), endpoint(kOut1)).payload(Octets(3000));
-  EXPECT_TRUE(answered(ordinary));
-  EXPECT_TRUE(answered(cut(ordinary, 1480)[0]));
-  EXPECT_FALSE(answered(cut(ordinary, 1480)[1]));
+  EXPECT_TRUE(confirmed(ordinary));
+  EXPECT_TRUE(confirmed(cut(ordinary, 1480)[0]));
+  EXPECT_FALSE(confirmed(cut(ordinary, 1480)[1]));
   for (const char* source : {"0.0.0.0:1", "255.255.255.255:1", "127.0.0.1:1", "224.0.0.1:1"}) {
-    EXPECT_FALSE(answered(udp(source, kOut1))) << source;
+    EXPECT_FALSE(confirmed(udp(source, kOut1))) << source;
   }
   for (const char* destination : {"255.255.255.255:1", "224.0.0.5:1"}) {
-    EXPECT_FALSE(answered(udp("10.0.0.1:1", destination))) << destination;
+    EXPECT_FALSE(confirmed(udp("10.0.0.1:1", destination))) << destination;
   }
   for (const std::uint8_t type : {std::uint8_t{3}, std::uint8_t{11}, std::uint8_t{12}}) {
-    EXPECT_FALSE(answered(icmp_error("10.0.0.1", "192.0.2.31", type, 0, udp("192.0.2.31:1", "10.0.0.1:2"))));
+    EXPECT_FALSE(confirmed(icmp_error("10.0.0.1", "192.0.2.31", type, 0, udp("192.0.2.31:1", "10.0.0.1:2"))));
   }
   Octets broken = ordinary;
   broken[3] = 0xff;  // longer than it is
-  EXPECT_FALSE(answered(broken));
+  EXPECT_FALSE(confirmed(broken));
   Octets stump = udp(host(1), endpoint(kOut1));
   stump.resize(15);
-  EXPECT_FALSE(answered(stump));
+  EXPECT_FALSE(confirmed(stump));
 }
 
 // Expiry in bounded steps, whatever has piled up.

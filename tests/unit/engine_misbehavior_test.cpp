@@ -82,9 +82,9 @@ TEST(EngineMisbehavior, AnswersToSynsKeepToTheRate) {
   policy.limits.icmp_rate = 1;
   policy.limits.icmp_burst = 2;
   TestGateway gateway(policy);
-  int answered = 0;
-  for (int i = 0; i < 5; ++i) answered += !gateway.from_outside(tcp(kOut1, kExternal, kSyn)).reply.empty();
-  EXPECT_EQ(answered, 2);
+  int confirmed = 0;
+  for (int i = 0; i < 5; ++i) confirmed += !gateway.from_outside(tcp(kOut1, kExternal, kSyn)).reply.empty();
+  EXPECT_EQ(confirmed, 2);
   EXPECT_EQ(gateway.engine.counters().icmp_errors_suppressed, 3U);
 }
 

@@ -156,7 +156,7 @@ TEST(EngineTcp, Behaviours) {
   EXPECT_EQ(gateway.from_outside(udp("192.0.2.31:81", kExternal)).reason, Reason::filtered_by_port);
 }
 
-// While its former session is remembered, the remote may connect again.
+// While its former session is dormant, the remote may connect again.
 // Rows: T3
 TEST(EngineTcp, ARememberedRemoteMayConnect) {
   Policy policy = plain_policy();
@@ -165,7 +165,7 @@ TEST(EngineTcp, ARememberedRemoteMayConnect) {
   shake_hands(gateway);
   gateway.from_inside(tcp(kIn1, kOut2, kSyn));  // opens, and runs out after four minutes
   gateway.pass(seconds(300));
-  EXPECT_EQ(gateway.engine.gauges().remembered, 1U);
+  EXPECT_EQ(gateway.engine.gauges().dormant, 1U);
   EXPECT_EQ(gateway.from_outside(tcp(kOut2, kExternal, kAck)).reason, Reason::tcp_no_session);
   EXPECT_TRUE(gateway.from_outside(tcp(kOut2, kExternal, kSyn)).forwarded());
   EXPECT_EQ(gateway.from_outside(tcp("192.0.2.32:81", kExternal, kSyn)).reason, Reason::filtered_by_port);

@@ -231,16 +231,16 @@ TEST(EngineUdp, PermittedAsLongAsTheMapping) {
       gateway.from_inside(udp(kIn1, kOut2));
       gateway.pass(seconds(200));
     }
-    EXPECT_EQ(gateway.engine.gauges().remembered, 1U);
+    EXPECT_EQ(gateway.engine.gauges().dormant, 1U);
     EXPECT_TRUE(gateway.from_outside(udp(kOut1, kExternal)).forwarded());
     EXPECT_EQ(gateway.from_outside(udp("192.0.2.33:7000", kExternal)).action(), Action::drop);
     // It passes without coming back to life, until the internal side speaks.
     EXPECT_EQ(gateway.engine.gauges().sessions, 1U);
     gateway.from_inside(udp(kIn1, kOut1));
     EXPECT_EQ(gateway.engine.gauges().sessions, 2U);
-    EXPECT_EQ(gateway.engine.gauges().remembered, 0U);
+    EXPECT_EQ(gateway.engine.gauges().dormant, 0U);
     gateway.pass(seconds(302));
-    EXPECT_EQ(gateway.engine.gauges().remembered, 0U);
+    EXPECT_EQ(gateway.engine.gauges().dormant, 0U);
     EXPECT_EQ(gateway.engine.gauges().hosts, 0U);
   }
 }

@@ -1,4 +1,4 @@
-#include "natd/event_loop.h"
+#include "natd/system/event_loop.h"
 
 #include <array>
 #include <csignal>
@@ -9,7 +9,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "natd/gateway.h"
+#include "natd/engine/shared_engine.h"
+#include "natd/system/clock.h"
 
 namespace nat {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 class Deadline {
  public:
   explicit Deadline(EventLoop& loop) : timer_(loop, [this, &loop] { missed_ = true, loop.stop(); }) {
-    timer_.at(Gateway::now() + std::chrono::seconds(10));
+    timer_.at(monotonic_now() + std::chrono::seconds(10));
   }
   bool missed() const { return missed_; }
 
@@ -70,7 +71,7 @@ TEST(EventLoop, AForgottenDescriptorIsNotServedEvenWhenItWasReadyInTheSameRound)
   ASSERT_EQ(write(first.in.get(), "x", 1), 1);
   ASSERT_EQ(write(second.in.get(), "x", 1), 1);
   Timer later(loop, [&] { stop.wake(); });
-  later.at(Gateway::now());
+  later.at(monotonic_now());
   loop.run();
   EXPECT_EQ(served, 1);
   EXPECT_FALSE(deadline.missed());
@@ -79,9 +80,9 @@ TEST(EventLoop, AForgottenDescriptorIsNotServedEvenWhenItWasReadyInTheSameRound)
 TEST(Timer, FiresNotBeforeItsTime) {
   EventLoop loop;
   const Deadline deadline(loop);
-  const TimePoint due = Gateway::now() + std::chrono::milliseconds(20);
+  const TimePoint due = monotonic_now() + std::chrono::milliseconds(20);
   TimePoint fired{};
-  Timer timer(loop, [&] { fired = Gateway::now(), loop.stop(); });
+  Timer timer(loop, [&] { fired = monotonic_now(), loop.stop(); });
   timer.at(due);
   loop.run();
   EXPECT_GE(fired, due);
@@ -93,7 +94,7 @@ TEST(Timer, ATimeGoneByMeansAtOnceAndNeverMeansNotAtAll) {
   const Deadline deadline(loop);
   int never = 0;
   Timer off(loop, [&] { ++never; });
-  off.at(Gateway::now());
+  off.at(monotonic_now());
   off.at(kNever);
   Timer past(loop, [&] { loop.stop(); });
   past.at(TimePoint{});

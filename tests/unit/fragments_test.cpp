@@ -1,5 +1,5 @@
 // Fragmented datagrams through the whole engine: the FR rows, U14 and U14a.
-#include "translation/fragments.h"
+#include "translation/protocols/fragments.h"
 
 #include <algorithm>
 

@@ -1,11 +1,11 @@
-#include "translation/net/hash_index.h"
+#include "translation/base/hash_index.h"
 
 #include <map>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "translation/net/random.h"
+#include "translation/base/random.h"
 
 namespace nat::test {
 namespace {

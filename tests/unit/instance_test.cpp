@@ -1,4 +1,4 @@
-#include "natd/instance.h"
+#include "natd/system/instance.h"
 
 #include <cstdlib>
 #include <filesystem>

@@ -1,7 +1,7 @@
 // The journal takes back what was changed, last to first, whoever opens it after a crash, and nothing of
 // another namespace. Sysctls are changed in a network namespace of the test's own; where it may not make one,
 // it skips.
-#include "natd/host/journal.h"
+#include "natd/system/journal.h"
 
 #include <cstdlib>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "natd/log.h"
+#include "natd/observe/log.h"
 
 #include <cstdio>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "natd/mapping_log.h"
+#include "natd/observe/mapping_log.h"
 
 #include <gtest/gtest.h>
 

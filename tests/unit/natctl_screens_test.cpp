@@ -20,7 +20,7 @@ class NatctlScreens : public testing::Test {
   Screen run(std::vector<std::string> arguments, Terminals terminals = {}) {
     std::ostringstream out, err;
     const auto ask = [this](const std::string& path, const Request& request,
-                            const ControlClient::Sink& sink) -> Outcome<Json> {
+                            const ControlClient::Sink& sink) -> ControlResult<Json> {
       asked_path = path;
       asked = request;
       if (error) return *error;
@@ -140,7 +140,7 @@ TEST_F(NatctlScreens, ShowStatsHidesZeros) {
           {"gauges", {{"mappings", 3}, {"mappings_limit", 65536}, {"held_fragments", 0}}},
           {"datapath_counters", {{"queue-overruns", 0}}}};
   items = {
-      {{"address", "203.0.113.5"}, {"proto", "udp"}, {"used", 640}, {"resting", 0}, {"capacity", 64000}}};
+      {{"address", "203.0.113.5"}, {"proto", "udp"}, {"used", 640}, {"quarantined", 0}, {"capacity", 64000}}};
   EXPECT_EQ(run({"show", "stats"}).out,
             "natd 0.1.0  up 2h05m  nfqueue  lan0 -> wan0 203.0.113.5\n"
             "\n"
@@ -150,8 +150,8 @@ TEST_F(NatctlScreens, ShowStatsHidesZeros) {
             "TABLE     NOW  LIMIT  FULL\n"
             "mappings    3  65536  0.0%\n"
             "\n"
-            "ADDRESS      PROTO  PORTS USED  RESTING  CAPACITY  FULL\n"
-            "203.0.113.5  udp           640        0     64000  1.0%\n"
+            "ADDRESS      PROTO  PORTS USED  QUARANTINED  CAPACITY  FULL\n"
+            "203.0.113.5  udp           640            0     64000  1.0%\n"
             "\n"
             "COUNTER           VALUE\n"
             "mappings-created      3\n"
@@ -250,7 +250,7 @@ TEST_F(NatctlScreens, TraceEndsWithTheRemedyAndExitsWithOneWhenItDrops) {
             "filtering  deny  address-dependent; contacted: nobody\n"
             "verdict    drop  filtered-by-address\n"
             "would pass with: natctl set udp.filtering=endpoint-independent\n");
-  EXPECT_EQ(asked.question.in, std::nullopt) << "natd guesses";
+  EXPECT_EQ(asked.trace.in, std::nullopt) << "natd guesses";
 }
 
 TEST_F(NatctlScreens, TraceSaysHowThePacketLeaves) {
@@ -261,7 +261,7 @@ TEST_F(NatctlScreens, TraceSaysHowThePacketLeaves) {
   const Screen screen = run({"trace", "icmp", "10.0.0.1", "192.0.2.1", "--out"});
   EXPECT_EQ(screen.code, 0);
   EXPECT_EQ(screen.out, "leaves on the external side: a new external endpoint -> 192.0.2.1:80\n");
-  EXPECT_EQ(asked.question.in, Realm::internal);
+  EXPECT_EQ(asked.trace.in, Realm::internal);
 }
 
 TEST_F(NatctlScreens, TraceListsRefusedPackets) {
@@ -280,7 +280,7 @@ TEST_F(NatctlScreens, TraceListsRefusedPackets) {
   EXPECT_EQ(screen.out,
             "NUMBER    LAST  PACKETS  FROM     REASON      PROTO  SOURCE             DESTINATION\n"
             "    12  3s ago       41  outside  no-mapping  udp    198.51.100.7:9999  203.0.113.5:51820\n");
-  EXPECT_EQ(asked.order, Order::show_refused);
+  EXPECT_EQ(asked.command, ControlCommand::show_refused);
   run({"trace", "--refused", "reason", "no-mapping"});
   EXPECT_EQ(asked.filter.reason, Reason::no_mapping);
 }
@@ -307,7 +307,7 @@ TEST_F(NatctlScreens, TraceOfANumberTellsThenAndNow) {
             "\n"
             "now:\n"
             "leaves on the internal side: 198.51.100.7:9999 -> 192.168.1.41:51820\n");
-  EXPECT_EQ(asked.question.number, 12U);
+  EXPECT_EQ(asked.trace.number, 12U);
 }
 
 TEST_F(NatctlScreens, WhosePortItIs) {

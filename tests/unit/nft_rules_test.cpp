@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
-#include "natd/host/command.h"
-#include "natd/io/exempt_rules.h"
-#include "natd/io/nfqueue/rules.h"
+#include "natd/datapath/exempt_rules.h"
+#include "natd/datapath/nfqueue/rules.h"
+#include "natd/system/command.h"
 
 namespace nat {
 namespace {

@@ -1,4 +1,4 @@
-#include "natd/overlap.h"
+#include "natd/system/overlap.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The pool of external addresses under policies that change.
-#include "translation/pool.h"
+#include "translation/ports/pool.h"
 
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ TEST_F(PoolTest, PortsThatStayTheSameKeepTheirState) {
   configure();
   EXPECT_EQ(udp(0).free_in(PortRange{1, 65535}), 10U) << "a new address has all of them";
   EXPECT_EQ(udp(1).used(), 1U);
-  EXPECT_EQ(udp(1).rested_owner(2001), kHost);
+  EXPECT_EQ(udp(1).quarantined_owner(2001), kHost);
   EXPECT_EQ(udp(1).free_in(PortRange{1, 65535}), 8U);
 }
 
@@ -72,13 +72,13 @@ TEST_F(PoolTest, PortsOfTheGatewayHoldAtOnceButForIdentifiers) {
 }
 
 TEST_F(PoolTest, HowManyMayRestHoldsAtOnce) {
-  policy.resting_share = 50;
+  policy.quarantine_share = 50;
   configure();
   for (std::uint16_t port = 2000; port < 2010; ++port) {
     ASSERT_TRUE(udp().take(port, kHost));
     udp().release(port, kHost, kNow + seconds(60), kNow);
   }
-  EXPECT_EQ(udp().resting(), 5U);
+  EXPECT_EQ(udp().quarantined(), 5U);
 }
 
 TEST_F(PoolTest, BlocksHoldAtOnce) {

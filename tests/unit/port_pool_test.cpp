@@ -1,4 +1,4 @@
-#include "translation/port_pool.h"
+#include "translation/ports/port_pool.h"
 
 #include <array>
 #include <map>
@@ -111,13 +111,13 @@ TEST(PortPool, PortsRestAfterUse) {
   PortPool pool = pool_of({{2000, 2099}});
   ASSERT_TRUE(pool.take(2000, kOne));
   pool.release(2000, kOne, kStart + seconds(120), kStart);
-  EXPECT_EQ(pool.resting(), 1U);
+  EXPECT_EQ(pool.quarantined(), 1U);
   EXPECT_FALSE(pool.take(2000, kOther));
   unsigned budget = 10;
   pool.wake(kStart + seconds(119), budget);
   EXPECT_FALSE(pool.take(2000, kOther));
   pool.wake(kStart + seconds(120), budget);
-  EXPECT_EQ(pool.resting(), 0U);
+  EXPECT_EQ(pool.quarantined(), 0U);
   EXPECT_TRUE(pool.take(2000, kOther));
 }
 
@@ -126,7 +126,7 @@ TEST(PortPool, TheOwnerComesBackToItsPort) {
   ASSERT_TRUE(pool.take(2000, kOne));
   pool.release(2000, kOne, kStart + seconds(120), kStart);
   EXPECT_TRUE(pool.take(2000, kOne));
-  EXPECT_EQ(pool.resting(), 0U);
+  EXPECT_EQ(pool.quarantined(), 0U);
   pool.release(2000, kOne, kStart + seconds(180), kStart + seconds(60));
   // The end of the first rest is not the end of the second.
   unsigned budget = 10;
@@ -148,7 +148,7 @@ TEST(PortPool, HowManyRestIsASetting) {
     for (std::uint16_t port = 40000; port < 40100; ++port) {
       pool.release(port, {}, TimePoint(std::chrono::seconds(120)), TimePoint());
     }
-    EXPECT_EQ(pool.resting(), share);
+    EXPECT_EQ(pool.quarantined(), share);
   }
 }
 
@@ -159,7 +159,7 @@ TEST(PortPool, AtMostAQuarterRests) {
     ASSERT_TRUE(pool.take(port, kOne));
     pool.release(port, kOne, kStart + seconds(120), kStart);
   }
-  EXPECT_EQ(pool.resting(), 10U);
+  EXPECT_EQ(pool.quarantined(), 10U);
   EXPECT_TRUE(pool.free(2000));  // rested longest
   EXPECT_FALSE(pool.free(2019));
 }
@@ -173,7 +173,7 @@ TEST(PortPool, WakingIsBounded) {
   unsigned budget = 30;
   pool.wake(kStart, budget);
   EXPECT_EQ(budget, 0U);
-  EXPECT_EQ(pool.resting(), 70U);
+  EXPECT_EQ(pool.quarantined(), 70U);
 }
 
 TEST(PortPool, AnOperatorMayTakeAnyPortThatIsNotInUse) {
@@ -209,7 +209,7 @@ TEST(PortPool, NothingToGive) {
   EXPECT_FALSE(pool.take(2000, kOne));
   ASSERT_TRUE(pool.take_explicit(2000));
   pool.release(2000, kOne, kStart + seconds(1), kStart);
-  EXPECT_EQ(pool.resting(), 0U);
+  EXPECT_EQ(pool.quarantined(), 0U);
 }
 
 }  // namespace

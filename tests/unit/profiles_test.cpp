@@ -1,9 +1,9 @@
 // Which ports a profile has, held against sets of ports that are filled one by one.
-#include "translation/profiles.h"
+#include "translation/policy/profiles.h"
 
 #include <gtest/gtest.h>
 
-#include "translation/net/random.h"
+#include "translation/base/random.h"
 
 namespace nat::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "natd/random.h"
+#include "natd/engine/random.h"
 
 #include <array>
 #include <bit>

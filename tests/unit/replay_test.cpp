@@ -1,4 +1,4 @@
-#include "natd/io/replay.h"
+#include "natd/datapath/replay/replay.h"
 
 #include <filesystem>
 #include <fstream>
@@ -12,7 +12,7 @@
 #include <pcap/pcap.h>
 #include <unistd.h>
 
-#include "natd/io/capture.h"
+#include "natd/datapath/replay/capture.h"
 #include "translation/engine.h"
 #include "translation/net/wire.h"
 

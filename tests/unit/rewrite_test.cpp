@@ -1,11 +1,11 @@
-#include "translation/rewrite.h"
+#include "translation/net/rewrite.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/support/checksums.h"
 #include "tests/support/fragments.h"
 #include "tests/support/packet_builder.h"
-#include "translation/net/random.h"
+#include "translation/base/random.h"
 #include "translation/net/wire.h"
 
 namespace nat::test {

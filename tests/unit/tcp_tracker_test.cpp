@@ -1,5 +1,5 @@
 // X1: every arc of the state table in RFC 7857 section 2, with the timer that each one arms.
-#include "translation/tcp_tracker.h"
+#include "translation/protocols/tcp_tracker.h"
 
 #include <gtest/gtest.h>
 

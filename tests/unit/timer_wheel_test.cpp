@@ -1,11 +1,11 @@
-#include "translation/timer_wheel.h"
+#include "translation/base/timer_wheel.h"
 
 #include <map>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "translation/net/random.h"
+#include "translation/base/random.h"
 
 namespace nat::test {
 namespace {

@@ -5,19 +5,19 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "natd/event_loop.h"
-#include "natd/io/tun/frame.h"
-#include "natd/io/tun/routing.h"
-#include "natd/io/tun/worker.h"
+#include "natd/datapath/tun/frame.h"
+#include "natd/datapath/tun/routing.h"
+#include "natd/datapath/tun/worker.h"
+#include "natd/system/event_loop.h"
 #include "tests/support/checksums.h"
 #include "tests/support/packet_builder.h"
-#include "translation/icmp_error.h"
+#include "translation/net/icmp_error.h"
 
 namespace nat {
 namespace {
 
-TunSurroundings home() {
-  TunSurroundings around;
+TunInputs home() {
+  TunInputs around;
   around.links.internal = "lan0";
   around.links.external = "wan0";
   around.links.internal_address = Address(10, 0, 0, 254);
@@ -83,7 +83,7 @@ TEST(TunRouting, ADeadNatdLeavesBlackholes) {
 }
 
 TEST(TunRouting, TheGatewaysOwnPortsAreRangesWithoutGaps) {
-  TunSurroundings around = home();
+  TunInputs around = home();
   around.local.tcp.set(22);
   around.local.tcp.set(59999);  // touches the gateway's range
   around.local.udp.set(53);
@@ -98,13 +98,13 @@ TEST(TunRouting, TheGatewaysOwnPortsAreRangesWithoutGaps) {
 }
 
 TEST(TunRouting, ABusyGatewayDoesNotMakeRoutingSlow) {
-  TunSurroundings around = home();
+  TunInputs around = home();
   for (std::size_t port = 1; port < 40000; port += 2) around.local.tcp.set(port);
   EXPECT_LE(count_with(tun_routing(around).rules, "pref 1 ipproto tcp"), 64U);
 }
 
 TEST(TunRouting, AnAddressThatNoInterfaceHasIsAdopted) {
-  TunSurroundings around = home();
+  TunInputs around = home();
   around.links.external_addresses.push_back(Address(203, 0, 113, 12));
   const TunRouting routing = tun_routing(around);
   EXPECT_TRUE(has(routing.routes, "local 203.0.113.12 dev lo table local"));
@@ -113,7 +113,7 @@ TEST(TunRouting, AnAddressThatNoInterfaceHasIsAdopted) {
 }
 
 TEST(TunRouting, WithoutAnExternalAddressHostsAreStillCaught) {
-  TunSurroundings around = home();
+  TunInputs around = home();
   around.links.external_addresses.clear();
   around.assigned.clear();
   const TunRouting routing = tun_routing(around);
@@ -123,7 +123,7 @@ TEST(TunRouting, WithoutAnExternalAddressHostsAreStillCaught) {
 }
 
 TEST(TunRouting, AChangeAddsBeforeItRemoves) {
-  TunSurroundings around = home();
+  TunInputs around = home();
   const TunRouting before = tun_routing(around);
   around.links.external_addresses = around.assigned = {Address(203, 0, 113, 50)};
   around.local.tcp.set(22);

@@ -9,7 +9,7 @@ int flush(const Context& context, const Command& self, const std::vector<std::st
   const auto filter = Filter::parse(words);
   if (!filter) return context.misuse(filter.error(), usage_of(self));
   Request request;
-  request.order = Order::flush;
+  request.command = ControlCommand::flush;
   request.filter = *filter;
   const auto done = context.ask(request);
   if (!done) return context.fail(done.error());

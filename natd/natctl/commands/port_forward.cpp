@@ -20,7 +20,7 @@ std::string rule_of(const Json& forward) {
          (name.empty() ? "" : " \"" + name + "\"");
 }
 
-int print_one(const Context& context, const Outcome<Json>& done, const std::string& verb,
+int print_one(const Context& context, const ControlResult<Json>& done, const std::string& verb,
               const std::string& note) {
   if (!done) return context.fail(done.error());
   if (context.style.json) {
@@ -71,7 +71,7 @@ int port_forward_add(const Context& context, const Command& self, const std::vec
     return misused(context, self, problem.message, problem.hint);
   }
   Request request;
-  request.order = Order::port_forward_add;
+  request.command = ControlCommand::port_forward_add;
   request.forward = *forward;
   return print_one(context, context.ask(request), "added",
                    "until natd is reloaded or restarted; for good, write 'rule = " +
@@ -82,7 +82,7 @@ int port_forward_del(const Context& context, const Command& self, const std::vec
   if (which_one(words).empty())
     return misused(context, self, "which port forward?", "natctl port-forward list shows them");
   Request request;
-  request.order = Order::port_forward_delete;
+  request.command = ControlCommand::port_forward_delete;
   request.which = which_one(words);
   return print_one(context, context.ask(request), "removed", "");
 }
@@ -90,7 +90,7 @@ int port_forward_del(const Context& context, const Command& self, const std::vec
 int port_forward_list(const Context& context, const Command& self, const std::vector<std::string>& words) {
   if (!words.empty()) return misused(context, self, "port-forward list takes no words");
   Request request;
-  request.order = Order::port_forward_list;
+  request.command = ControlCommand::port_forward_list;
   Json items;
   const auto done = context.ask(request, items);
   if (!done) return context.fail(done.error());

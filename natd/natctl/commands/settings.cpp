@@ -37,7 +37,7 @@ void print_change(const Context& context, const Json& done) {
 
 int assign(const Context& context, const std::vector<std::string>& assignments) {
   Request request;
-  request.order = Order::set;
+  request.command = ControlCommand::set;
   request.assignments = assignments;
   const auto done = context.ask(request);
   if (!done) return context.fail(done.error());
@@ -49,9 +49,9 @@ int assign(const Context& context, const std::vector<std::string>& assignments) 
   return kDone;
 }
 
-Outcome<Json> read_config(const Context& context, Json& items) {
+ControlResult<Json> read_config(const Context& context, Json& items) {
   Request request;
-  request.order = Order::show_config;
+  request.command = ControlCommand::show_config;
   return context.ask(request, items);
 }
 
@@ -136,8 +136,8 @@ int show_config(const Context& context, const Command&, const std::vector<std::s
     if (wanted) items.push_back(item);
   }
   if (items.empty()) {
-    const Complaint complaint = unknown_key(words.front());
-    return context.fail({"not-found", complaint.message, complaint.hint});
+    const OptionError error = unknown_key(words.front());
+    return context.fail({"not-found", error.message, error.hint});
   }
   if (context.style.json) {
     context.print_json({{"misbehaving", part(*done, "misbehaving")}, {"config", items}});

@@ -73,13 +73,13 @@ void print_pools(const Context& context, const Json& pools) {
   Table table({{"ADDRESS"},
                {"PROTO"},
                {"PORTS USED", Align::right},
-               {"RESTING", Align::right},
+               {"QUARANTINED", Align::right},
                {"CAPACITY", Align::right},
                {"FULL", Align::right}});
   for (const Json& pool : pools) {
-    table.add({text(pool, "address"), text(pool, "proto"), digits(pool, "used"), digits(pool, "resting"),
+    table.add({text(pool, "address"), text(pool, "proto"), digits(pool, "used"), digits(pool, "quarantined"),
                digits(pool, "capacity"),
-               format_share(number(pool, "used") + number(pool, "resting"), number(pool, "capacity"))});
+               format_share(number(pool, "used") + number(pool, "quarantined"), number(pool, "capacity"))});
   }
   context.out << "\n";
   context.print(table);
@@ -112,7 +112,7 @@ int show_stats(const Context& context, const Command& self, const std::vector<st
   const bool explain = take_flag(rest, "--explain");
   if (!rest.empty()) return misused(context, self, "'" + rest.front() + "' is no option of show stats");
   Request request;
-  request.order = Order::show_stats;
+  request.command = ControlCommand::show_stats;
   Json pools;
   const auto stats = context.ask(request, pools);
   if (!stats) return context.fail(stats.error());

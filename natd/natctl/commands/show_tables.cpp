@@ -72,12 +72,12 @@ void print_sessions(const Context& context, const Json& sessions) {
 }
 
 int show_table(const Context& context, const Command& self, const std::vector<std::string>& words,
-               Order order, const std::string& noun, const char* sort_key,
+               ControlCommand command, const std::string& noun, const char* sort_key,
                void (*print)(const Context&, const Json&)) {
   const auto filter = Filter::parse(words);
   if (!filter) return context.misuse(filter.error(), usage_of(self));
   Request request;
-  request.order = order;
+  request.command = command;
   request.filter = *filter;
   Json items;
   const auto end = context.ask(request, items);
@@ -98,11 +98,12 @@ int show_table(const Context& context, const Command& self, const std::vector<st
 }  // namespace
 
 int show_mappings(const Context& context, const Command& self, const std::vector<std::string>& words) {
-  return show_table(context, self, words, Order::show_mappings, "mapping", "id", print_mappings);
+  return show_table(context, self, words, ControlCommand::show_mappings, "mapping", "id", print_mappings);
 }
 
 int show_sessions(const Context& context, const Command& self, const std::vector<std::string>& words) {
-  return show_table(context, self, words, Order::show_sessions, "session", "mapping", print_sessions);
+  return show_table(context, self, words, ControlCommand::show_sessions, "session", "mapping",
+                    print_sessions);
 }
 
 }  // namespace nat

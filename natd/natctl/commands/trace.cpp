@@ -83,7 +83,7 @@ int list_refused(const Context& context, const Command& self, const std::vector<
   const auto filter = Filter::parse(words);
   if (!filter) return context.misuse(filter.error(), usage_of(self));
   Request request;
-  request.order = Order::show_refused;
+  request.command = ControlCommand::show_refused;
   request.filter = *filter;
   Json items;
   const auto end = context.ask(request, items);
@@ -131,27 +131,27 @@ int trace(const Context& context, const Command& self, const std::vector<std::st
   const bool out = take_flag(rest, "--out");
   if (in && out) return misused(context, self, "a packet goes --in or --out, not both");
   Request request;
-  request.order = Order::trace;
+  request.command = ControlCommand::trace;
   if (rest.size() == 1 && !in && !out) {
-    request.question.number = parse_number(rest[0]);
-    if (request.question.number) return answer(context, request);
+    request.trace.number = parse_number(rest[0]);
+    if (request.trace.number) return answer(context, request);
   }
   if (rest.size() != 3) {
     return misused(context, self, "trace takes a protocol and two endpoints, or a number of its list");
   }
   const auto protocol = parse_protocol(rest[0]);
   if (!protocol) return misused(context, self, in_quotes(rest[0]) + " is no protocol that natd translates");
-  request.question.protocol = *protocol;
+  request.trace.protocol = *protocol;
   for (const auto& [word, field] :
-       {std::pair(rest[1], &request.question.source), std::pair(rest[2], &request.question.destination)}) {
+       {std::pair(rest[1], &request.trace.source), std::pair(rest[2], &request.trace.destination)}) {
     const auto endpoint = parse_endpoint(word, *protocol);
     if (!endpoint) {
       return misused(context, self, in_quotes(word) + " is no endpoint", "write it like 192.0.2.1:80");
     }
     *field = *endpoint;
   }
-  if (in) request.question.in = Realm::external;
-  if (out) request.question.in = Realm::internal;
+  if (in) request.trace.in = Realm::external;
+  if (out) request.trace.in = Realm::internal;
   return answer(context, request);
 }
 

@@ -50,7 +50,7 @@ int watch(const Context& context, const Command& self, const std::vector<std::st
   const auto filter = Filter::parse(words);
   if (!filter) return context.misuse(filter.error(), usage_of(self));
   Request request;
-  request.order = Order::watch;
+  request.command = ControlCommand::watch;
   request.filter = *filter;
   context.chat("watching; Ctrl-C ends it");
   const auto end = context.ask(request, [&](const Json& event) {

@@ -49,7 +49,7 @@ int whose(const Context& context, const Command& self, const std::vector<std::st
   if (words.empty() || words.size() > 2)
     return misused(context, self, "whose takes an address, and a port or none");
   Request request;
-  request.order = Order::whose;
+  request.command = ControlCommand::whose;
   const auto address = Address::parse(words[0]);
   if (!address)
     return misused(context, self, in_quotes(words[0]) + " is no address", "write it like 203.0.113.5");

@@ -1,0 +1,24 @@
+// Randomness that nobody can guess (RFC 6056 section 3.3): the kernel's, fetched in blocks so that a draw
+// costs a system call only now and then. Not thread-safe; the engine draws under its lock.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "translation/base/random.h"
+
+namespace nat {
+
+class KernelRandom : public Random {
+ public:
+  std::uint64_t next() override;
+
+ private:
+  // getrandom(2) gives up to 256 octets whole, whatever signals arrive.
+  static constexpr std::size_t kBlock = 256 / sizeof(std::uint64_t);
+
+  std::array<std::uint64_t, kBlock> block_{};
+  std::size_t used_ = kBlock;
+};
+
+}  // namespace nat

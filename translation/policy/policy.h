@@ -1,0 +1,107 @@
+// What the engine is told to do: a plain value, validated before it gets here (config/validate.h) and
+// replaced as a whole by Engine::apply.
+#pragma once
+
+#include <algorithm>
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "translation/policy/misbehavior.h"
+#include "translation/policy/profile.h"
+
+namespace nat {
+
+using PortSet = std::bitset<65536>;
+
+// What an inbound SYN gets that no mapping or no filter wants: nothing ever, or an ICMP error unless the
+// internal side has connected to its sender within six seconds (RFC 5382 REQ-4).
+enum class UnsolicitedSyn : std::uint8_t { silent, icmp_delayed };
+const char* to_string(UnsolicitedSyn answer);
+
+// A mapping that the operator asks for. An unspecified external address means the first of the pool; port 0
+// of the internal endpoint is not allowed.
+struct PortForward {
+  Protocol protocol = Protocol::tcp;
+  Endpoint external;
+  Endpoint internal;
+  std::string name;
+  bool operator==(const PortForward&) const = default;
+};
+
+// Remotes to which packets go untranslated (RFC 6888 REQ-6). Where it names ports, it is about TCP, UDP and
+// ICMP errors to do with them; else about everything.
+struct Exemption {
+  Prefix remote;
+  PortRange ports{0, 65535};
+
+  bool every_port() const { return ports.first == 0; }
+  bool operator==(const Exemption&) const = default;
+};
+
+// What becomes of the mappings of some hosts: the first rule that fits a mapping's first packet gives its
+// profile (draft-ford-midcom-p2p-01 section 5.2 asks for such a choice by host, protocol and port).
+struct HostRule {
+  Prefix internal{Address(), 0};
+  std::optional<Protocol> protocol;  // every one when empty
+  PortRange internal_ports{0, 65535};
+  PortRange remote_ports{0, 65535};
+  // Complete: what the rule leaves open is as everywhere else.
+  Profile profile;
+  // The profile's port ranges are its own: no mapping outside this rule, or others that name them, gets them.
+  bool own_ports = false;
+  // The keys of the configuration that the rule itself sets, so that a remedy can say where.
+  std::vector<std::string> keys;
+
+  bool sets(std::string_view key) const { return std::find(keys.begin(), keys.end(), key) != keys.end(); }
+  bool fits(Protocol of, Endpoint from, std::uint16_t remote_port) const {
+    return (!protocol || *protocol == of) && internal.contains(from.address) &&
+           internal_ports.contains(from.port) && remote_ports.contains(remote_port);
+  }
+  bool operator==(const HostRule&) const = default;
+};
+
+// More rules than this are refused by the configuration.
+inline constexpr std::size_t kMostHostRules = 250;
+
+// Ports divided among subscribers beforehand, so that an external endpoint tells its host without a log (RFC
+// 7422 section 2). Each gets the same number, in the order of addresses; what is left over is given out in
+// small blocks to those whose own is full.
+struct BlockPolicy {
+  std::vector<Address> subscribers;  // sorted; empty for no blocks
+  std::uint16_t dynamic = 2;         // as many shares as of that many subscribers are left over
+  std::uint16_t extra_size = 64;     // ports of a block given out on demand
+  std::uint16_t extra_per_host = 4;  // such blocks for one host
+  bool operator==(const BlockPolicy&) const = default;
+};
+
+// The profile is that of the hosts that no rule names.
+struct Policy : Profile {
+  // The pool. An internal address keeps to one of them for all its mappings (RFC 4787 REQ-2).
+  std::vector<Address> external_addresses;
+  // The gateway's own address towards the internal side, the source of ICMP errors that natd makes.
+  Address internal_address;
+
+  // Ports that belong to the gateway itself and are never given away.
+  PortSet reserved_ports;
+  // Of a hundred ports of an address and protocol, how many may rest at a time (RFC 6888 REQ-8).
+  std::uint32_t quarantine_share = 25;
+  // Whether a host may get a mapping on another external address when its own has no port left (RFC 7857
+  // section 4).
+  bool soft_pairing = false;
+  std::vector<HostRule> host_rules;
+  BlockPolicy blocks;
+  UnsolicitedSyn unsolicited_syn = UnsolicitedSyn::silent;
+  bool hairpin = true;
+  bool hairpin_filter = false;  // apply the filter to hairpinned packets too
+  std::vector<PortForward> port_forwards;
+  std::vector<Exemption> exempt;
+  Misbehavior misbehavior;
+
+  bool operator==(const Policy&) const = default;
+};
+
+}  // namespace nat

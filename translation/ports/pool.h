@@ -1,0 +1,109 @@
+// The external addresses and their ports, and which of them a new mapping gets: the host's own address (RFC
+// 4787 REQ-2), a port from the ranges of its profile or from its block, the internal port itself when that is
+// wanted and free, else one that cannot be foreseen (RFC 6056).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "translation/base/random.h"
+#include "translation/base/siphash.h"
+#include "translation/policy/policy.h"
+#include "translation/policy/profiles.h"
+#include "translation/ports/port_blocks.h"
+#include "translation/ports/port_pool.h"
+
+namespace nat {
+
+// One external address and its ports for each protocol.
+struct PoolAddress {
+  Address address;
+  PortPool ports[3];  // by index_of(protocol)
+  PortPool& of(Protocol protocol) { return ports[index_of(protocol)]; }
+  const PortPool& of(Protocol protocol) const { return ports[index_of(protocol)]; }
+};
+
+// What a new mapping asks for.
+struct PortRequest {
+  Protocol protocol = Protocol::udp;
+  Endpoint internal;
+  Address paired;  // where the host's other mappings are; unspecified when it has none
+  const PortPolicy* policy = nullptr;
+  const PortRules* rules = nullptr;
+};
+
+struct PortGrant {
+  std::uint16_t address_index = 0;
+  std::uint16_t port = 0;
+  std::optional<PortBlock> grown;  // an extra block that the host got for it
+};
+
+class Pool {
+ public:
+  Pool(Random& random, const HashSecret& secret) : random_(random), secret_(secret) {}
+
+  // Addresses that stay keep what is in use and at rest; where their ports stay the same, they are not looked
+  // at.
+  void configure(const Policy& policy, const Profiles& profiles);
+
+  bool empty() const { return addresses_.empty(); }
+  std::optional<std::uint16_t> index_of(Address external) const;
+  PoolAddress& operator[](std::uint16_t index) { return addresses_[index]; }
+  const PoolAddress& operator[](std::uint16_t index) const { return addresses_[index]; }
+  const std::vector<PoolAddress>& addresses() const { return addresses_; }
+  std::vector<PoolAddress>& addresses() { return addresses_; }
+  PortBlocks& blocks() { return blocks_; }
+  const PortBlocks& blocks() const { return blocks_; }
+
+  // The address of a host whose other mappings are on `paired`. Not to be asked of an empty pool.
+  std::uint16_t index_for(Address internal, Address paired) const;
+
+  // The ports that the request may have on that address.
+  std::vector<PortRange> ranges_on(std::uint16_t index, const PortRequest& request) const;
+  // Whether choose() would find a port, apart from those that sockets of the gateway occupy.
+  bool has_room(const PortRequest& request) const;
+  // `occupied` says whether a socket of the gateway has the port.
+  std::optional<PortGrant> choose(const PortRequest& request,
+                                  const std::function<bool(std::uint16_t)>& occupied);
+  // What choose() would find, as far as that is certain: port 0 where it would draw one. Slower than
+  // has_room(), and leaves out the ports that sockets of the gateway occupy.
+  std::optional<PortGrant> preview(const PortRequest& request,
+                                   const std::function<bool(std::uint16_t)>& occupied) const;
+
+ private:
+  void configure(PoolAddress& address) const;
+  bool has_room_on(std::uint16_t index, const PortRequest& request) const;
+  // Whether the internal port can be the external one.
+  bool keeps_port(std::uint16_t index, const PortRequest& request,
+                  const std::function<bool(std::uint16_t)>& occupied) const;
+  bool finds_port(std::uint16_t index, const PortRequest& request,
+                  const std::function<bool(std::uint16_t)>& occupied) const;
+  std::optional<std::uint16_t> choose_on(std::uint16_t index, const PortRequest& request,
+                                         const std::function<bool(std::uint16_t)>& occupied);
+  std::optional<PortGrant> choose_from_another_block(std::uint16_t index, const PortRequest& request,
+                                                     const std::function<bool(std::uint16_t)>& occupied);
+  std::optional<std::uint16_t> draw(PortPool& pool, const PortRequest& request,
+                                    const std::vector<PortRange>& ranges,
+                                    const std::function<bool(std::uint16_t)>& occupied);
+  // The addresses to try, the host's own first.
+  std::size_t tries() const { return soft_ ? addresses_.size() : 1; }
+
+  // What the ports of an address follow from.
+  struct Inputs {
+    std::vector<PortRange> ranges;
+    PortSet reserved;
+    std::uint32_t quarantine_share = 0;
+    bool operator==(const Inputs&) const = default;
+  };
+
+  Random& random_;
+  HashSecret secret_;
+  std::vector<PoolAddress> addresses_;
+  Inputs inputs_;
+  PortBlocks blocks_;
+  bool soft_ = false;
+};
+
+}  // namespace nat

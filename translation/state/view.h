@@ -1,0 +1,187 @@
+// What the engine shows of itself: plain copies of its mappings and sessions, the events it tells, and the
+// account of one packet's way through the pipeline. Nothing here refers into the engine's tables.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "filtering/behavior.h"
+#include "translation/base/time.h"
+#include "translation/net/reason.h"
+#include "translation/policy/profile.h"
+#include "translation/state/tcp_track.h"
+
+namespace nat {
+
+enum class Origin : std::uint8_t { dynamic, configured };  // made by traffic; asked for by the operator
+const char* to_string(Origin origin);
+
+struct MappingView {
+  std::uint64_t id = 0;  // never used twice while the engine lives
+  Protocol protocol = Protocol::udp;
+  Endpoint internal;
+  Endpoint external;
+  Behavior behavior = Behavior::endpoint_independent;  // the mapping behaviour it was made under
+  Behavior filtering =
+      Behavior::endpoint_independent;  // the filtering behaviour now; none of a configured one
+  Endpoint remote;                     // what that behaviour tells apart, else unspecified
+  std::uint32_t sessions = 0;          // live ones
+  std::uint32_t dormant = 0;           // remotes without a live session that the filter still knows
+  TimePoint expires = kNever;
+  Origin origin = Origin::dynamic;
+  std::string name;  // of a configured one
+};
+
+struct SessionView {
+  std::uint64_t mapping_id = 0;
+  Protocol protocol = Protocol::udp;
+  SessionState state = SessionState::active;
+  Endpoint internal;
+  Endpoint external;
+  Endpoint remote;
+  Realm initiator = Realm::internal;
+  std::uint64_t sent_bytes = 0;  // outbound, IP total lengths
+  std::uint64_t received_bytes = 0;
+  TimePoint expires = kNever;
+};
+
+// `misbehaved`: a laboratory wanted it so (translation/policy/misbehavior.h).
+enum class RemovalCause : std::uint8_t { expired, flushed, deleted, address_lost, misbehaved };
+const char* to_string(RemovalCause cause);
+
+// A packet that was refused, as far as it could be read.
+struct Refusal {
+  Reason reason = Reason::malformed_ip;
+  Realm in = Realm::internal;
+  std::uint8_t ip_protocol = 0;
+  Endpoint source;  // ports are zero where the packet has none
+  Endpoint destination;
+  std::uint16_t length = 0;
+  std::uint8_t tcp_flags = 0;
+  bool from_gateway = false;
+  bool hop_counted = false;                // as Packet has it
+  std::span<const std::uint8_t> octets{};  // of the whole packet, as it came; valid during the call
+};
+
+// Ports that belong to a host beforehand, or for as long as it has mappings (port_blocks.h).
+struct BlockView {
+  Address external;
+  PortRange ports;
+  bool extra = false;
+  Address host;  // unspecified for an extra block that nobody has
+};
+
+struct Explanation;
+
+// Whose an external port is, or was last.
+struct PortHolder {
+  Protocol protocol = Protocol::udp;
+  Endpoint internal;
+  bool quarantined = false;  // its mapping ended a short while ago
+};
+struct PortUse {
+  std::optional<BlockView> block;  // where ports are divided among subscribers
+  std::vector<PortHolder> holders;
+};
+
+// An external UDP port or echo identifier that was in use before the engine began.
+struct QuarantinedPort {
+  Protocol protocol = Protocol::udp;
+  Endpoint external;
+  Endpoint owner;  // who may have it all the same
+  TimePoint until;
+};
+
+// Told once for each event, from inside the engine's calls: be quick and do not call back.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void mapping_created(const MappingView& mapping, TimePoint now) = 0;
+  virtual void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) = 0;
+  virtual void refused(const Refusal& refusal, TimePoint now) = 0;
+  // Asked after refused(): whether the engine should say how it came to that. It takes some microseconds, so
+  // say yes rarely.
+  virtual bool wants_trace(const Refusal&) { return false; }
+  virtual void explained(const Refusal&, const Explanation&, TimePoint) {}
+  // An extra block of ports was given to a host, or came back from it.
+  virtual void block_changed(const BlockView& /*block*/, bool /*given*/, TimePoint /*now*/) {}
+};
+
+struct Counters {
+  struct Count {
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+  };
+  // By reason and by the side the packet arrived on.
+  std::array<std::array<Count, 2>, kReasonCount> reasons{};
+  std::uint64_t mappings_created = 0;
+  std::uint64_t mappings_removed = 0;
+  std::uint64_t sessions_created = 0;
+  std::uint64_t sessions_removed = 0;
+  std::uint64_t icmp_errors_made = 0;
+  std::uint64_t icmp_errors_suppressed = 0;
+  std::uint64_t syns_not_held = 0;  // limits.held-syns was reached
+
+  Count total(Reason reason) const {
+    const auto& sides = reasons[static_cast<std::size_t>(reason)];
+    return {sides[0].packets + sides[1].packets, sides[0].bytes + sides[1].bytes};
+  }
+};
+
+// How full the engine is.
+struct Gauges {
+  struct Pool {
+    Address address;
+    Protocol protocol = Protocol::udp;
+    std::uint32_t capacity = 0;  // ports natd may give away
+    std::uint32_t used = 0;
+    std::uint32_t quarantined = 0;
+  };
+  std::uint32_t mappings = 0;
+  std::uint32_t sessions = 0;
+  std::uint32_t dormant = 0;
+  std::uint32_t hosts = 0;
+  std::uint32_t datagrams = 0;  // fragmented datagrams in memory
+  std::uint32_t held_fragments = 0;
+  std::uint32_t held_bytes = 0;
+  // What the tables hold in all: mappings, sessions, hosts and permissions, ended ones until they are cleared
+  // away.
+  std::uint32_t records = 0;
+  std::uint32_t held_syns = 0;  // that may get an ICMP error yet
+  std::vector<Pool> pools;
+};
+
+// A question to Engine::explain: a packet that need not exist.
+struct Probe {
+  Protocol protocol = Protocol::udp;
+  Realm in = Realm::internal;
+  Endpoint source;
+  Endpoint destination;
+  std::uint8_t tcp_flags = 0x02;  // SYN
+};
+
+// One decision on the way: "mapping", "hit", "3 -> 10.0.0.1:5000, expires in 4:51".
+struct Step {
+  std::string name;
+  std::string outcome;
+  std::string detail;
+};
+
+struct Explanation {
+  std::vector<Step> steps;
+  Reason reason = Reason::not_ours;
+  Realm out = Realm::external;
+  Endpoint source;  // as it would leave; a port of 0 in `source` means one that is yet to be chosen
+  Endpoint destination;
+  bool portless = false;  // an ICMP error or a later fragment: its endpoints have no ports
+  // What would let a refused packet pass, or why nothing would; empty when it passes.
+  std::string remedy;
+  // The same as an assignment, "udp.filtering=endpoint-independent", where one setting is enough.
+  std::string setting;
+};
+
+}  // namespace nat
