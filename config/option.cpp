@@ -16,7 +16,6 @@ using namespace std::chrono_literals;
 constexpr std::size_t kLongestSocketPath = 107;  // sun_path, with its terminating zero
 constexpr std::size_t kLongestGroup = 32;
 constexpr std::size_t kMostAddresses = 1024;
-constexpr std::size_t kMostPortForwards = 4096;
 constexpr std::size_t kMostExemptions = 256;
 
 OptionError not_a(const Option& option, std::string_view text, std::string_view what) {

@@ -6,9 +6,19 @@
 #include <string_view>
 
 #include "config/diagnostic.h"
-#include "translation/policy/policy.h"
+#include "translation/net/endpoint.h"
 
 namespace nat {
+
+// A mapping that the operator asks for. An unspecified external address means the first of the pool; port 0
+// of the internal endpoint is not allowed.
+struct PortForward {
+  Protocol protocol = Protocol::tcp;
+  Endpoint external;
+  Endpoint internal;
+  std::string name;
+  bool operator==(const PortForward&) const = default;
+};
 
 // From the four words of natctl. `external` is "8443" or "203.0.113.5:8443"; `internal` is "10.0.0.1:443", or
 // "10.0.0.1" for the same port; `name` may be empty.
@@ -18,6 +28,9 @@ Result<PortForward> make_port_forward(std::string_view protocol, std::string_vie
 // "tcp 8443 -> 10.0.0.1:443 name=web".
 Result<PortForward> parse_port_forward(std::string_view text);
 std::string format_port_forward(const PortForward& forward);
+
+// So many there may be.
+inline constexpr std::size_t kMostPortForwards = 4096;
 
 // Whether both ask for the same external endpoint.
 bool clash(const PortForward& a, const PortForward& b);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/host_rule.h"
+#include "config/port_forward.h"
 #include "translation/policy/policy.h"
 
 namespace nat {
@@ -32,6 +33,8 @@ struct Settings {
 
   std::string control_path = "/run/natd/control.sock";
   std::string control_group;  // who may use it besides root; empty for nobody
+
+  std::vector<PortForward> port_forwards;
 
   bool log_mappings = false;  // a line for each mapping that is made or ends
 

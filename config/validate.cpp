@@ -151,7 +151,7 @@ class Validation {
   }
 
   void check_port_forwards() {
-    for (const PortForward& forward : settings_.policy.port_forwards) {
+    for (const PortForward& forward : settings_.port_forwards) {
       const std::uint16_t port = forward.external.port;
       if (port < settings_.gateway_ports.first || port > settings_.gateway_ports.last) continue;
       complain({"forward.rule", "ports.gateway"},

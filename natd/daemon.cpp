@@ -31,6 +31,8 @@ constexpr Duration kSettle = 50ms;
 // DHCP clients and scripts take an address away and give it back a little later; mappings need not die of
 // that.
 constexpr Duration kGrace = 2s;
+// Records of the engine's that are visited, or made, under one hold of its lock.
+constexpr unsigned kVisitBudget = 256;
 
 std::string join(const std::vector<std::string>& words) {
   std::string line;
@@ -108,7 +110,7 @@ void Daemon::run() {
     take_down();
     throw;
   }
-  write_mapping_log();
+  deliver_events();
   notify_stopping();
   // From here on a second SIGTERM has its default effect; a reload has none.
   std::signal(SIGHUP, SIG_IGN);
@@ -128,9 +130,13 @@ void Daemon::set_up() {
   sockets_.emplace();
   local_ports_ = sockets_->refresh(links_.external_addresses);
   engine_.emplace(policy_for(settings_, links_), random_, &*sockets_);
-  engine_->observe(mapping_log_);
+  engine_->when_changed([this] { events_wait_.wake(); });
+  drop_log_.emplace(random_);
+  engine_->subscribe(*drop_log_);
+  engine_->subscribe(mapping_log_);
+  port_forwards_.emplace(*engine_);
   load_quarantine();
-  apply_policy();  // once more, to hear which port forwards cannot be made
+  apply_policy(true);
   replace_stale_state();
   start_datapath();
   if (forward_block_) std::exchange(forward_block_, std::nullopt)->open();
@@ -146,8 +152,8 @@ void Daemon::load_quarantine() {
   quarantined_ = port_quarantine_->load(settings_.policy.ports.rest, now);
   if (!quarantined_.empty())
     log_info(count(quarantined_.size(), "external port") + " of an earlier natd at rest");
-  engine_->lock()->rest(quarantined_, now);
-  engine_->observe(*port_quarantine_);
+  quarantine_ports();
+  engine_->subscribe(*port_quarantine_);
 }
 
 void Daemon::take_down() noexcept {
@@ -243,7 +249,7 @@ void Daemon::announce() {
 void Daemon::serve() {
   Timer expiry(loop_, [&] {
     const TimePoint next = engine_->expire(*backend_);
-    write_mapping_log();
+    deliver_events();
     expiry.at(std::min(next, monotonic_now() + kLongestWait));
   });
   expiry.at(monotonic_now() + kLongestWait);
@@ -291,11 +297,7 @@ void Daemon::every_second() {
 }
 
 void Daemon::warn_of_quarantine_problem() {
-  std::string problem;
-  {
-    const auto engine = engine_->lock();
-    problem = port_quarantine_->problem();
-  }
+  std::string problem = port_quarantine_->problem();
   if (problem.empty() || problem == quarantine_problem_) return;
   log_warning(problem + "; after a restart, ports that were in use may be given to others at once");
   quarantine_problem_ = std::move(problem);
@@ -328,7 +330,7 @@ std::optional<TimePoint> Daemon::refresh_links() {
     }
     if (now.external_addresses != links_.external_addresses) log_notice(now.external + ": " + addresses(now));
     links_ = now;
-    report = apply_policy();
+    report = apply_policy(true).report;
   }
   warn_of_overlaps();
   if (report.removed_mappings > 0) {
@@ -336,6 +338,18 @@ std::optional<TimePoint> Daemon::refresh_links() {
   }
   backend_->links_changed(now);
   return std::nullopt;
+}
+
+void Daemon::deliver_events() {
+  engine_->deliver();
+  write_mapping_log();
+  if (!port_quarantine_->take_missed()) return;
+  for (std::uint64_t cursor = 0, more = 1; more != 0; more = cursor) {
+    const auto engine = engine_->lock();
+    const TimePoint now = monotonic_now();
+    engine->visit_mappings(cursor, kVisitBudget, now,
+                           [&](const MappingView& mapping) { port_quarantine_->note_present(mapping, now); });
+  }
 }
 
 void Daemon::write_mapping_log() {
@@ -380,21 +394,37 @@ std::uint64_t Daemon::uptime_seconds() {
 }
 
 // With `state_` held.
-ApplyReport Daemon::apply_policy() {
+Daemon::Applied Daemon::apply_policy(bool pool_changed) {
   mapping_log_.enable(settings_.log_mappings);
-  const ApplyReport report = engine_->lock()->apply(policy_for(settings_, links_), monotonic_now());
-  if (!quarantined_.empty()) {
-    // Of addresses that have come since.
-    engine_->lock()->rest(quarantined_, monotonic_now());
-    if (quarantined_.back().until <= monotonic_now()) quarantined_.clear();
+  Applied applied;
+  Policy policy = policy_for(settings_, links_);
+  if (!applied_policy_ || *applied_policy_ != policy) {
+    applied_policy_ = policy;
+    applied.report = engine_->lock()->apply(std::move(policy), monotonic_now());
+  } else {
+    const auto engine = engine_->lock();
+    const Gauges gauges = engine->gauges();
+    applied.report.kept_mappings = gauges.mappings;
+    applied.report.kept_sessions = gauges.sessions;
   }
-  for (const std::string& refused : report.refused) log_warning(refused);
+  if (pool_changed) quarantine_ports();  // of addresses that have come since
+  applied.refused = port_forwards_->sync(settings_.port_forwards, pool_changed);
+  for (const std::string& refused : applied.refused) log_warning(refused);
   warn_of_misbehavior();
   if (exempt_ != settings_.policy.exempt) {
     exempt_ = settings_.policy.exempt;
     if (backend_) guarded("exempting remotes", [&] { backend_->exemptions_changed(exempt_); });
   }
-  return report;
+  return applied;
+}
+
+void Daemon::quarantine_ports() {
+  const std::span<const QuarantinedPort> all(quarantined_);
+  for (std::size_t at = 0; at < all.size(); at += kVisitBudget) {
+    engine_->lock()->quarantine(all.subspan(at, std::min<std::size_t>(kVisitBudget, all.size() - at)),
+                                monotonic_now());
+  }
+  if (!quarantined_.empty() && quarantined_.back().until <= monotonic_now()) quarantined_.clear();
 }
 
 void Daemon::warn_of_misbehavior() {
@@ -405,16 +435,32 @@ void Daemon::warn_of_misbehavior() {
   misbehaving_ = std::move(found);
 }
 
-ApplyOutcome Daemon::apply(const Settings& settings) {
+ChangeReport Daemon::change(const Edit& edit) {
   const std::lock_guard lock(state_);
-  const auto changes = diff(settings_, settings);
+  ChangeReport changed;
+  changed.before = changed.after = settings_;
+  auto wanted = edit(settings_);
+  if (!wanted) {
+    changed.problems = wanted.problems();
+    return changed;
+  }
+  const auto changes = diff(settings_, *wanted);
   for (const Change& change : changes) {
-    if (change.needs_restart)
-      return {change.key + " takes effect only when natd starts; nothing was changed", {}};
+    if (!change.needs_restart) continue;
+    changed.refusal = change.key + " takes effect only when natd starts; nothing was changed";
+    return changed;
   }
   for (const Change& change : changes) log_notice("natctl: " + describe(change));
-  settings_ = settings;
-  return {"", apply_policy()};
+  settings_ = changed.after = std::move(*wanted);
+  Applied applied = apply_policy(false);
+  changed.report = applied.report;
+  changed.refused = std::move(applied.refused);
+  return changed;
+}
+
+std::vector<PortForwards::Entry> Daemon::port_forwards() {
+  const std::lock_guard lock(state_);
+  return port_forwards_->entries();
 }
 
 void Daemon::reload() {
@@ -439,7 +485,7 @@ void Daemon::adopt(const Settings& wanted) {
   const Reload plan = plan_reload(settings_, wanted);
   settings_ = plan.settings;
   loaded_ = plan.settings;
-  const ApplyReport report = apply_policy();
+  const ApplyReport report = apply_policy(false).report;
   for (const Change& change : plan.changes) {
     if (change.needs_restart) log_warning(describe(change) + " takes effect when natd is restarted");
     if (!change.needs_restart) log_notice("reloaded: " + describe(change));

@@ -19,6 +19,7 @@
 #include "natd/datapath/backend.h"
 #include "natd/engine/random.h"
 #include "natd/engine/shared_engine.h"
+#include "natd/observe/drop_log.h"
 #include "natd/observe/exhaustion.h"
 #include "natd/observe/mapping_log.h"
 #include "natd/store/port_quarantine.h"
@@ -47,7 +48,9 @@ class Daemon : public Service {
   // --- Service
   SharedEngine& shared_engine() override { return *engine_; }
   Settings settings() override;
-  ApplyOutcome apply(const Settings& settings) override;
+  ChangeReport change(const Edit& edit) override;
+  std::vector<PortForwards::Entry> port_forwards() override;
+  DropLog& drop_log() override { return *drop_log_; }
   Links links() override;
   std::string datapath() override { return backend_->name(); }
   std::vector<std::pair<std::string, std::uint64_t>> datapath_stats() override { return backend_->stats(); }
@@ -74,7 +77,15 @@ class Daemon : public Service {
   void write_mapping_log();
   void warn_of_overlaps();
   std::string status();
-  ApplyReport apply_policy();
+  // What the settings and links are now, put into the engine. Say with `pool_changed` whether the addresses
+  // did.
+  struct Applied {
+    ApplyReport report;
+    std::vector<std::string> refused;  // port forwards
+  };
+  Applied apply_policy(bool pool_changed);
+  void quarantine_ports();
+  void deliver_events();
   void warn_of_misbehavior();
   void warn_of_quarantine_problem();
 
@@ -88,6 +99,7 @@ class Daemon : public Service {
 
   Load load_;
   EventLoop loop_;
+  Wakeup events_wait_{loop_, [this] { deliver_events(); }};
   TimePoint started_ = monotonic_now();
   std::optional<Instance> instance_;
   std::optional<Journal> journal_;
@@ -100,6 +112,9 @@ class Daemon : public Service {
   MappingLog mapping_log_;
   std::vector<std::string> overlaps_;  // as they were told last
   TimePoint next_status_{};
+  std::optional<DropLog> drop_log_;
+  std::optional<PortForwards> port_forwards_;
+  std::optional<Policy> applied_policy_;
   std::optional<PortQuarantine> port_quarantine_;
   std::vector<QuarantinedPort> quarantined_;  // what it recalled
   std::string quarantine_problem_;            // as last told to the log

@@ -1,106 +1,180 @@
 #include "translation/engine.h"
 
+#include <algorithm>
+
 #include "translation/pipeline/pipeline.h"
+#include "translation/state/views.h"
+#include "translation/trace/tracer.h"
 
 namespace nat {
 
 Engine::Engine(Policy policy, Random& random, LocalSockets* sockets, TimePoint now)
-    : pipeline_(std::make_unique<Pipeline>(std::move(policy), random, sockets, now)) {}
+    : pipeline_(std::make_unique<Pipeline>(std::move(policy), random, sockets, now)),
+      tracer_(std::make_unique<Tracer>(*pipeline_)),
+      sampler_({random.next(), random.next()}) {}
 
 Engine::~Engine() = default;
 
+// --- Datapath
+
 Verdict Engine::translate(const Packet& packet, Realm in, TimePoint now) {
-  return pipeline_->translate(packet, in, now);
+  const Verdict verdict = pipeline_->translate(packet, in, now);
+  if (verdict.action() == Action::drop) sample(packet, in);
+  return verdict;
+}
+
+void Engine::sample(const Packet& packet, Realm in) {
+  DropEvent& drop = pipeline_->state().events.last_drop();
+  if (!sampler_.wants(drop)) return;
+  drop.traced = true;
+  TracedDrop& traced = sampler_.add();
+  traced.number = drop.number;
+  traced.octets.clear();
+  if (packet.octets.size() <= DropSampler::kMostOctets) {
+    traced.octets.assign(packet.octets.begin(), packet.octets.end());
+  }
+  traced.explanation = tracer_->explain(packet, in, drop.reason);
 }
 
 void Engine::prefetch(std::span<const Packet> packets, std::span<const Realm> in) const {
   pipeline_->prefetch(packets, in);
 }
 
-bool Engine::take_generated(GeneratedPacket& own) { return pipeline_->take_generated(own); }
+bool Engine::take_released(Released& released) {
+  Realm in = Realm::internal;
+  if (!pipeline_->take_released(released, in)) return false;
+  if (released.verdict.action() == Action::drop) sample({.octets = released.octets}, in);
+  return true;
+}
 
-bool Engine::take_released(Released& released) { return pipeline_->take_released(released); }
+bool Engine::take_generated(GeneratedPacket& packet) { return pipeline_->take_generated(packet); }
 
 TimePoint Engine::expire(TimePoint now, unsigned budget) { return pipeline_->expire(now, budget); }
 
+// --- Policy
+
 ApplyReport Engine::apply(Policy policy, TimePoint now) {
-  Tables& tables = pipeline_->tables();
-  tables.set_now(now);
+  State& state = pipeline_->state();
+  state.begin_call(now);
   ApplyReport report;
-  const std::uint64_t removed = tables.counters().mappings_removed;
-  tables.replace_policy(std::move(policy), report.refused);
-  report.removed_mappings = static_cast<std::uint32_t>(tables.counters().mappings_removed - removed);
-  report.kept_mappings = tables.live_mappings();
-  report.kept_sessions = tables.live_sessions();
+  report.removed_mappings = pipeline_->lifecycle().replace_policy(std::move(policy));
+  report.kept_mappings = state.live_mappings - std::min(state.live_mappings, report.removed_mappings);
+  report.kept_sessions = state.live_sessions;
   return report;
 }
 
-const Policy& Engine::policy() const { return pipeline_->tables().policy(); }
+const Policy& Engine::policy() const { return pipeline_->state().policy; }
 
-std::uint32_t Engine::flush(std::uint64_t& cursor, unsigned budget,
-                            const std::function<bool(const MappingView&)>& matches, TimePoint now) {
-  Tables& tables = pipeline_->tables();
-  tables.set_now(now);
-  std::uint32_t flushed = 0;
-  for (; budget > 0 && cursor < tables.mappings().high_water(); --budget, ++cursor) {
+// --- Verbs
+
+MapResult Engine::map(const MapRequest& request, TimePoint now) {
+  pipeline_->state().begin_call(now);
+  return pipeline_->statics().map(request);
+}
+
+MapResult Engine::renew(MappingId id, Owner owner, Duration lifetime, TimePoint now) {
+  pipeline_->state().begin_call(now);
+  return pipeline_->statics().renew(id, owner, lifetime);
+}
+
+std::optional<MapRefusal> Engine::unmap(MappingId id, Owner owner, TimePoint now) {
+  pipeline_->state().begin_call(now);
+  return pipeline_->statics().unmap(id, owner);
+}
+
+Engine::Flushed Engine::flush(std::uint64_t& cursor, unsigned budget,
+                              const std::function<bool(const MappingView&)>& matches, TimePoint now) {
+  State& state = pipeline_->state();
+  state.begin_call(now);
+  Flushed flushed;
+  for (; state.work.records < budget && cursor < state.mappings.high_water(); ++cursor) {
     const auto number = static_cast<std::uint32_t>(cursor);
-    const Mapping& mapping = tables.mappings()[number];
-    if (!mapping.live || mapping.origin != Origin::dynamic || !matches(tables.view(number))) continue;
-    tables.end_mapping(number, RemovalCause::flushed);
-    ++flushed;
+    const Mapping& mapping = state.mappings[number];
+    state.count_work();
+    if (!state.valid(mapping) || mapping.origin != Origin::dynamic) continue;
+    const MappingView view = view_mapping(state, number);
+    if (!matches(view)) continue;
+    pipeline_->lifecycle().end_mapping(number, RemovalCause::flushed);
+    ++flushed.mappings;
+    flushed.sessions += view.sessions;
   }
-  if (cursor >= tables.mappings().high_water()) cursor = 0;
+  if (cursor >= state.mappings.high_water()) cursor = 0;
   return flushed;
 }
 
-void Engine::rest(std::span<const QuarantinedPort> ports, TimePoint now) {
-  pipeline_->tables().set_now(now);
-  for (const QuarantinedPort& port : ports) pipeline_->tables().rest(port);
+void Engine::quarantine(std::span<const QuarantinedPort> ports, TimePoint now) {
+  pipeline_->state().begin_call(now);
+  for (const QuarantinedPort& port : ports) pipeline_->lifecycle().quarantine(port);
 }
 
-void Engine::observe(Observer* observer) { pipeline_->tables().observe(observer); }
+// --- Events
+
+const Events& Engine::events() const { return pipeline_->state().events; }
+
+void Engine::follow_sessions(bool on) { pipeline_->state().events.follow_sessions(on); }
+
+const TracedDrop* Engine::traced_drop(std::uint64_t number) const { return sampler_.find(number); }
+
+// --- Snapshot
+
+void Engine::save(SnapshotCursor& cursor, unsigned budget, const SnapshotSink& sink, TimePoint now) const {
+  pipeline_->state().begin_call(now);
+  save_snapshot(pipeline_->state(), cursor, budget, sink);
+}
+
+RestoreResult Engine::restore(std::span<const std::uint8_t> snapshot, TimePoint now) {
+  pipeline_->state().begin_call(now);
+  return restore_snapshot(snapshot, pipeline_->state(), pipeline_->lifecycle());
+}
+
+// --- View
 
 void Engine::visit_mappings(std::uint64_t& cursor, unsigned budget, TimePoint now,
                             const std::function<void(const MappingView&)>& sink) const {
-  Tables& tables = pipeline_->tables();
-  tables.set_now(now);
-  for (; budget > 0 && cursor < tables.mappings().high_water(); --budget, ++cursor) {
+  State& state = pipeline_->state();
+  state.begin_call(now);
+  for (; state.work.records < budget && cursor < state.mappings.high_water(); ++cursor) {
     const auto number = static_cast<std::uint32_t>(cursor);
-    if (!tables.mappings()[number].live || !tables.alive(number)) continue;
-    sink(tables.view(number));
-    // Looking through the sessions of a large mapping counts as well.
-    budget -= std::min(budget - 1, tables.mappings()[number].confirmed.count / 32);
+    state.count_work();
+    if (state.mappings[number].live && state.alive(number)) sink(view_mapping(state, number));
   }
-  if (cursor >= tables.mappings().high_water()) cursor = 0;
+  if (cursor >= state.mappings.high_water()) cursor = 0;
 }
 
 void Engine::visit_sessions(std::uint64_t& cursor, unsigned budget, TimePoint now,
                             const std::function<void(const SessionView&)>& sink) const {
-  Tables& tables = pipeline_->tables();
-  tables.set_now(now);
-  for (; budget > 0 && cursor < tables.sessions().high_water(); --budget, ++cursor) {
+  State& state = pipeline_->state();
+  state.begin_call(now);
+  for (; state.work.records < budget && cursor < state.sessions.high_water(); ++cursor) {
     const auto number = static_cast<std::uint32_t>(cursor);
-    const Session& session = tables.sessions()[number];
-    if (!session.live || tables.expired(session) || !tables.alive(session.mapping)) continue;
-    sink(tables.view_session(number));
+    state.count_work();
+    if (state.open(number)) sink(view_session(state, number));
   }
-  if (cursor >= tables.sessions().high_water()) cursor = 0;
+  if (cursor >= state.sessions.high_water()) cursor = 0;
+}
+
+std::optional<MappingView> Engine::static_mapping(MappingId id, TimePoint now) const {
+  State& state = pipeline_->state();
+  state.begin_call(now);
+  const auto found = state.statics.find(id);
+  if (found == state.statics.end() || !state.alive(found->second.mapping)) return std::nullopt;
+  return view_mapping(state, found->second.mapping);
 }
 
 std::optional<PortUse> Engine::port_use(Endpoint external, TimePoint now) const {
-  pipeline_->tables().set_now(now);
-  return pipeline_->tables().port_use(external);
+  pipeline_->state().begin_call(now);
+  return nat::port_use(pipeline_->state(), external);
 }
 
 std::vector<BlockView> Engine::blocks_of(Address internal) const {
-  return pipeline_->tables().blocks_of(internal);
+  return nat::blocks_of(pipeline_->state(), internal);
 }
 
-const Counters& Engine::counters() const { return pipeline_->tables().counters(); }
+const Counters& Engine::counters() const { return pipeline_->state().counters; }
 
 Gauges Engine::gauges() const {
   Gauges gauges;
-  pipeline_->tables().fill(gauges);
+  fill(gauges, pipeline_->state());
   gauges.datagrams = pipeline_->fragments().datagrams();
   gauges.held_fragments = pipeline_->fragments().held();
   gauges.held_bytes = pipeline_->fragments().held_bytes();
@@ -109,11 +183,15 @@ Gauges Engine::gauges() const {
 }
 
 Explanation Engine::explain(const Packet& packet, Realm in, TimePoint now) const {
-  return pipeline_->explain(packet, in, now);
+  pipeline_->state().begin_call(now);
+  return tracer_->explain(packet, in);
 }
 
 Explanation Engine::explain(const Probe& probe, TimePoint now) const {
-  return pipeline_->explain(probe, now);
+  pipeline_->state().begin_call(now);
+  return tracer_->explain(probe);
 }
+
+std::uint32_t Engine::last_work() const { return pipeline_->state().work.records; }
 
 }  // namespace nat

@@ -19,13 +19,13 @@
 
 namespace nat {
 
-// Events in the command of time, with their text, made once for all who watch.
+// Events in the order of time, with their text, made once for all who watch.
 class EventBatch {
  public:
   struct Event {
     TimePoint at;
     std::uint64_t weight = 1;  // packets, of a refusal
-    std::variant<MappingView, Refusal> about;
+    std::variant<MappingView, DropEvent> about;
     std::string text;
   };
 

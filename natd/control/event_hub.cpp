@@ -9,7 +9,7 @@ namespace {
 // Where a flood chooses its endpoints so that they collide, it may cost this many looks and no more.
 constexpr std::size_t kMostProbes = 16;
 
-std::size_t hash_of(const Refusal& refusal) {
+std::size_t hash_of(const DropEvent& refusal) {
   const auto endpoint = [](Endpoint e) { return (std::uint64_t{e.address.value()} << 16) | e.port; };
   std::uint64_t h = endpoint(refusal.source) * 0x9e3779b97f4a7c15U;
   h = (h ^ (h >> 29) ^ endpoint(refusal.destination)) * 0xbf58476d1ce4e5b9U;
@@ -17,7 +17,7 @@ std::size_t hash_of(const Refusal& refusal) {
   return static_cast<std::size_t>(h ^ (h >> 17));
 }
 
-bool same_kind(const Refusal& a, const Refusal& b) {
+bool same_kind(const DropEvent& a, const DropEvent& b) {
   return a.reason == b.reason && a.in == b.in && a.ip_protocol == b.ip_protocol && a.source == b.source &&
          a.destination == b.destination;
 }
@@ -75,14 +75,17 @@ std::uint64_t EventHub::take_refusals(bool interval_ends, std::vector<RefusalEve
   return std::exchange(lost_refusals_, 0);
 }
 
-void EventHub::mapping_created(const MappingView& mapping, TimePoint now) {
+void EventHub::changed(const Event& event) {
   if (!watched_.load(std::memory_order_relaxed)) return;
-  add({mapping, true, {}, now});
+  const bool made = event.kind == EventKind::mapping_made;
+  if (made || event.kind == EventKind::mapping_ended) add({mapping_view(event), made, event.cause, event.at});
 }
 
-void EventHub::mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) {
+void EventHub::missed(std::uint64_t changes, std::uint64_t drops) {
   if (!watched_.load(std::memory_order_relaxed)) return;
-  add({mapping, false, cause, now});
+  const std::lock_guard lock(mutex_);
+  lost_mappings_ += changes;
+  lost_refusals_ += drops;
 }
 
 void EventHub::add(MappingEvent event) {
@@ -95,7 +98,7 @@ void EventHub::add(MappingEvent event) {
 }
 
 // Where the kind is, or an empty slot for it; null when both are out of reach.
-std::uint16_t* EventHub::find_slot(const Refusal& refusal) {
+std::uint16_t* EventHub::find_slot(const DropEvent& refusal) {
   const std::size_t first = hash_of(refusal);
   for (std::size_t probe = 0; probe < kMostProbes; ++probe) {
     std::uint16_t& slot = slots_[(first + probe) % kSlots];
@@ -104,7 +107,7 @@ std::uint16_t* EventHub::find_slot(const Refusal& refusal) {
   return nullptr;
 }
 
-void EventHub::refused(const Refusal& refusal, TimePoint now) {
+void EventHub::dropped(const DropEvent& refusal, const TracedDrop* /*traced*/) {
   if (!watched_.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(mutex_);
   std::uint16_t* slot = find_slot(refusal);
@@ -114,13 +117,12 @@ void EventHub::refused(const Refusal& refusal, TimePoint now) {
   }
   if (*slot == kEmpty) {
     *slot = static_cast<std::uint16_t>(refusals_.size());
-    refusals_.push_back({refusal, 0, 0, now, false});
-    refusals_.back().refusal.octets = {};
+    refusals_.push_back({refusal, 0, 0, refusal.at, false});
   }
   RefusalEvent& kind = refusals_[*slot];
   ++kind.packets;
   kind.bytes += refusal.length;
-  kind.at = now;
+  kind.at = refusal.at;
 }
 
 }  // namespace nat

@@ -1,6 +1,5 @@
-// Where the engine's events wait for those who watch. The engine tells them with its lock held, so this only
-// copies into memory that is there already, behind a mutex that is never held longer than that; while nobody
-// watches it does not even that.
+// Where the engine's events wait for those who watch, in memory that is there already; while nobody watches
+// they do not even that.
 //
 // Refused packets are counted by what they have in common. The first of a kind is told soon, those that
 // follow are one event with a number for each interval, for as long as the flood goes on. What does not fit
@@ -12,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "natd/observe/event_subscriber.h"
 #include "translation/state/view.h"
 
 namespace nat {
@@ -25,14 +25,14 @@ struct MappingEvent {
 
 // Packets refused for one reason between the same endpoints.
 struct RefusalEvent {
-  Refusal refusal;  // the first of them
+  DropEvent refusal;  // the first of them
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   TimePoint at;           // of the last
   bool repeated = false;  // the kind was told before, and these came in the interval since
 };
 
-class EventHub : public Observer {
+class EventHub : public EventSubscriber {
  public:
   static constexpr std::size_t kMostMappingEvents = 8192;
   static constexpr std::size_t kMostRefusalEvents = 512;
@@ -42,23 +42,23 @@ class EventHub : public Observer {
   // Whether anybody is interested; what waits is forgotten when nobody is any more.
   void watch(bool on);
 
-  // What happened since the last call, in its command. Returns how many were lost.
+  // What happened since the last call, in its order. Returns how many were lost.
   std::uint64_t take_mappings(std::vector<MappingEvent>& events);
   // The kinds that are new since the last call; at the end of an interval, those that went on in it, too.
   // Returns how many packets found no place.
   std::uint64_t take_refusals(bool interval_ends, std::vector<RefusalEvent>& events);
 
-  // --- Observer
-  void mapping_created(const MappingView& mapping, TimePoint now) override;
-  void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
-  void refused(const Refusal& refusal, TimePoint now) override;
+  // --- EventSubscriber
+  void changed(const Event& event) override;
+  void dropped(const DropEvent& drop, const TracedDrop* traced) override;
+  void missed(std::uint64_t changes, std::uint64_t drops) override;
 
  private:
   static constexpr std::size_t kSlots = 2 * kMostRefusalEvents;
   static constexpr std::uint16_t kEmpty = 0xffff;
 
   void add(MappingEvent event);
-  std::uint16_t* find_slot(const Refusal& refusal);
+  std::uint16_t* find_slot(const DropEvent& refusal);
 
   std::atomic<bool> watched_{false};
   std::mutex mutex_;

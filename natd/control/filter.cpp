@@ -161,7 +161,7 @@ bool Filter::matches(const SessionView& session) const {
          within(remote, session.remote) && (!state || *state == session.state);
 }
 
-bool Filter::matches(const Refusal& refusal) const {
+bool Filter::matches(const DropEvent& refusal) const {
   if (origin || state) return false;
   if (protocol && static_cast<std::uint8_t>(*protocol) != refusal.ip_protocol) return false;
   if (reason && *reason != refusal.reason) return false;
@@ -174,8 +174,8 @@ bool Filter::matches(const Refusal& refusal) const {
   return within(remote, far);
 }
 
-bool Filter::matches_event(const std::variant<MappingView, Refusal>& about) const {
-  if (const Refusal* refusal = std::get_if<Refusal>(&about)) return matches(*refusal);
+bool Filter::matches_event(const std::variant<MappingView, DropEvent>& about) const {
+  if (const DropEvent* refusal = std::get_if<DropEvent>(&about)) return matches(*refusal);
   const MappingView& mapping = std::get<MappingView>(about);
   if (state || !matches(mapping)) return false;
   return !remote || (mapping.remote != Endpoint{} && remote->contains(mapping.remote));

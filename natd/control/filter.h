@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "natd/control/result.h"
-#include "translation/state/view.h"
+#include "translation/state/event.h"
 
 namespace nat {
 
@@ -45,7 +45,7 @@ struct Filter {
   static ControlResult<Filter> parse(std::span<const std::string> words);
   // One term; each may be set once.
   std::optional<ControlError> set(std::string_view term, std::string_view value);
-  // What set() takes, in the command of the grammar.
+  // What set() takes, in the order of the grammar.
   std::vector<std::pair<std::string, std::string>> terms() const;
 
   // A remote or a state is a matter of sessions; of a mapping it means that it has such a session.
@@ -55,9 +55,9 @@ struct Filter {
   bool matches(const MappingView& mapping) const;
   bool matches(const SessionView& session) const;
   // `remote` is the far end of the packet, `internal` and `external` are the near one as the packet names it.
-  bool matches(const Refusal& refusal) const;
+  bool matches(const DropEvent& refusal) const;
   // What `watch` tells of. The `remote` of a mapping is the one it was made for, if it was made for one.
-  bool matches_event(const std::variant<MappingView, Refusal>& about) const;
+  bool matches_event(const std::variant<MappingView, DropEvent>& about) const;
 
   bool operator==(const Filter&) const = default;
 };

@@ -61,60 +61,55 @@ std::unique_ptr<Reply> show_config(Service& service, std::uint64_t id) {
 }
 
 std::unique_ptr<Reply> set(Service& service, const Request& request) {
-  const Settings running = service.settings();
-  const auto wanted = apply_assignments(running, request.assignments);
-  if (!wanted) {
-    const Diagnostic& problem = wanted.problems().front();
+  const ChangeReport changed = service.change(
+      [&](const Settings& running) { return apply_assignments(running, request.assignments); });
+  if (!changed.problems.empty()) {
+    const Diagnostic& problem = changed.problems.front();
     return say(error_line(request.id, {"wrong-value", problem.message, problem.hint}));
   }
-  const ApplyOutcome outcome = service.apply(*wanted);
-  if (!outcome.error.empty()) return say(error_line(request.id, {"refused", outcome.error, ""}));
+  if (!changed.refusal.empty()) return say(error_line(request.id, {"refused", changed.refusal, ""}));
   Json changes = Json::array();
-  for (const Change& change : diff(running, *wanted)) {
+  for (const Change& change : diff(changed.before, changed.after)) {
     changes.push_back({{"key", change.key}, {"old", change.old_value}, {"new", change.new_value}});
   }
-  return say(done_line(
-      request.id,
-      {{"changes", std::move(changes)},
-       {"kept", {{"mappings", outcome.report.kept_mappings}, {"sessions", outcome.report.kept_sessions}}},
-       {"removed", {{"mappings", outcome.report.removed_mappings}}},
-       {"refused", outcome.report.refused},
-       {"misbehaving", breaches(*wanted)}}));
+  const ApplyReport& report = changed.report;
+  return say(done_line(request.id,
+                       {{"changes", std::move(changes)},
+                        {"kept", {{"mappings", report.kept_mappings}, {"sessions", report.kept_sessions}}},
+                        {"removed", {{"mappings", report.removed_mappings}}},
+                        {"refused", changed.refused},
+                        {"misbehaving", breaches(changed.after)}}));
 }
 
 std::unique_ptr<Reply> show_refused(Service& service, const Request& request) {
+  service.shared_engine().deliver();
+  const TimePoint now = monotonic_now();
   Json items = Json::array();
-  std::uint64_t total = 0, unlisted = 0;
-  {
-    const auto engine = service.shared_engine().lock();
-    const TimePoint now = monotonic_now();
-    for (const DropLog::Kind* kind : engine.drop_log().kinds(now)) {
-      ++total;
-      if (request.filter.matches(kind->refusal)) items.push_back(kind_record(*kind, now));
-    }
-    unlisted = engine.drop_log().unlisted(now);
+  const auto kinds = service.drop_log().kinds(now);
+  for (const DropLog::Kind& kind : kinds) {
+    if (request.filter.matches(kind.drop)) items.push_back(kind_record(kind, now));
   }
   const std::size_t shown = items.size();
-  return std::make_unique<ListReply>(request.id, std::move(items),
-                                     Json{{"shown", shown}, {"total", total}, {"unlisted", unlisted}});
+  return std::make_unique<ListReply>(
+      request.id, std::move(items),
+      Json{{"shown", shown}, {"total", kinds.size()}, {"unlisted", service.drop_log().unlisted(now)}});
 }
 
 // What would happen now to a packet that was refused before; nothing when too little of it was kept.
 std::optional<Explanation> explain_again(const Engine& engine, const DropLog::Kind& kind, TimePoint now) {
-  const Refusal& refusal = kind.refusal;
+  const DropEvent& drop = kind.drop;
   if (!kind.octets.empty()) {
     std::vector<std::uint8_t> octets = kind.octets;
-    const Packet packet{
-        .octets = octets, .from_gateway = refusal.from_gateway, .hop_counted = refusal.hop_counted};
-    return engine.explain(packet, refusal.in, now);
+    const Packet packet{.octets = octets, .from_gateway = drop.from_gateway, .hop_counted = drop.hop_counted};
+    return engine.explain(packet, drop.in, now);
   }
-  const auto protocol = protocol_of(refusal.ip_protocol);
-  if (!protocol || refusal.source.port == 0) return std::nullopt;
+  const auto protocol = protocol_of(drop.ip_protocol);
+  if (!protocol || drop.source.port == 0) return std::nullopt;
   return engine.explain({.protocol = *protocol,
-                         .in = refusal.in,
-                         .source = refusal.source,
-                         .destination = refusal.destination,
-                         .tcp_flags = refusal.tcp_flags},
+                         .in = drop.in,
+                         .source = drop.source,
+                         .destination = drop.destination,
+                         .tcp_flags = drop.tcp_flags},
                         now);
 }
 
@@ -124,53 +119,57 @@ void put_answer(Json& answer, const Explanation& explanation, Realm in, const Co
 }
 
 std::unique_ptr<Reply> trace_refused(Service& service, const Request& request) {
-  Json answer = Json::object();
+  service.shared_engine().deliver();
+  const TimePoint now = monotonic_now();
+  const auto kind = service.drop_log().find(*request.trace.number, now);
+  if (!kind) {
+    return say(error_line(request.id, {"not-found",
+                                       "no packet with the number " + std::to_string(*request.trace.number) +
+                                           " was refused in the last minute",
+                                       "natctl trace lists those that were"}));
+  }
+  const DropEvent& drop = kind->drop;
+  std::optional<Explanation> explanation;
+  Counters counters;
   {
     const auto engine = service.shared_engine().lock();
-    const TimePoint now = monotonic_now();
-    const DropLog::Kind* kind = engine.drop_log().find(*request.trace.number, now);
-    if (kind == nullptr) {
-      return say(
-          error_line(request.id, {"not-found",
-                                  "no packet with the number " + std::to_string(*request.trace.number) +
-                                      " was refused in the last minute",
-                                  "natctl trace lists those that were"}));
-    }
-    const Refusal& refusal = kind->refusal;
-    if (auto explanation = explain_again(*engine, *kind, now)) {
-      if (const auto protocol = protocol_of(refusal.ip_protocol)) {
-        engine.drop_log().add_history(*explanation, *protocol, refusal.in, refusal.source,
-                                      refusal.destination, now);
-      }
-      put_answer(answer, *explanation, refusal.in, engine->counters());
-    }
-    answer["refused"] = refused_record(*kind, now);
+    explanation = explain_again(*engine, *kind, monotonic_now());
+    counters = engine->counters();
   }
+  Json answer = Json::object();
+  if (explanation) {
+    if (const auto protocol = protocol_of(drop.ip_protocol)) {
+      service.drop_log().add_history(*explanation, *protocol, drop.in, drop.source, drop.destination, now);
+    }
+    put_answer(answer, *explanation, drop.in, counters);
+  }
+  answer["refused"] = refused_record(*kind, now);
   return say(done_line(request.id, answer));
 }
 
 std::unique_ptr<Reply> trace(Service& service, const Request& request) {
   const TraceRequest& trace = request.trace;
   if (trace.number) return trace_refused(service, request);
+  service.shared_engine().deliver();
   Probe probe;
   probe.protocol = trace.protocol;
   probe.source = trace.source;
   probe.destination = trace.destination;
-  Json answer = Json::object();
+  Explanation explanation;
+  Counters counters;
   {
     const auto engine = service.shared_engine().lock();
-    const TimePoint now = monotonic_now();
     const auto& ours = engine->policy().external_addresses;
     const bool to_us = std::find(ours.begin(), ours.end(), probe.destination.address) != ours.end();
     probe.in = trace.in.value_or(to_us ? Realm::external : Realm::internal);
-    Explanation explanation = engine->explain(probe, now);
-    engine.drop_log().add_history(explanation, probe.protocol, probe.in, probe.source, probe.destination,
-                                  now);
-    put_answer(answer, explanation, probe.in, engine->counters());
-    if (const DropLog::Kind* kind = engine.drop_log().find(probe, now)) {
-      answer["refused"] = refused_record(*kind, now);
-    }
+    explanation = engine->explain(probe, monotonic_now());
+    counters = engine->counters();
   }
+  const TimePoint now = monotonic_now();
+  service.drop_log().add_history(explanation, probe.protocol, probe.in, probe.source, probe.destination, now);
+  Json answer = Json::object();
+  put_answer(answer, explanation, probe.in, counters);
+  if (const auto kind = service.drop_log().find(probe, now)) answer["refused"] = refused_record(*kind, now);
   return say(done_line(request.id, answer));
 }
 

@@ -1,5 +1,5 @@
 // JSON as the control protocol speaks it: members keep the command in which they were put, so that what a
-// person reads with socat is in the command of docs/control-protocol.md.
+// person reads with socat is in the order of docs/control-protocol.md.
 #pragma once
 
 #include <string>

@@ -4,15 +4,17 @@
 #include <optional>
 #include <vector>
 
-#include "config/change.h"
 #include "config/diagnostic.h"
 #include "config/port_forward.h"
+#include "config/validate.h"
 #include "config/value.h"
 #include "natd/control/protocol.h"
-#include "natd/control/table_dump.h"
+#include "natd/system/clock.h"
 
 namespace nat {
 namespace {
+
+using ForwardEntry = PortForwards::Entry;
 
 std::unique_ptr<Reply> say(std::string line) { return std::make_unique<LineReply>(std::move(line)); }
 
@@ -21,134 +23,135 @@ std::unique_ptr<Reply> refuse(std::uint64_t id, const char* code, std::string me
   return say(error_line(id, {code, std::move(message), std::move(hint)}));
 }
 
-// Whether the mapping is the rule's. A rule without an address got the first of the pool.
-bool made_for(const PortForward& forward, const MappingView& mapping) {
-  return mapping.protocol == forward.protocol && mapping.internal == forward.internal &&
-         mapping.external.port == forward.external.port &&
-         (forward.external.address.unspecified() || forward.external == mapping.external) &&
-         mapping.name == forward.name;
+// Of the configured mapping, live ones.
+std::uint32_t sessions_of(Service& service, const ForwardEntry& entry) {
+  if (!entry.mapped) return 0;
+  const auto engine = service.shared_engine().lock();
+  const auto view = engine->static_mapping(entry.mapped->id, monotonic_now());
+  return view ? view->sessions : 0;
 }
 
-const MappingView* mapping_of(const PortForward& forward, const std::vector<MappingView>& mappings) {
-  const auto found = std::find_if(mappings.begin(), mappings.end(),
-                                  [&](const MappingView& mapping) { return made_for(forward, mapping); });
-  return found == mappings.end() ? nullptr : &*found;
-}
-
-Json forward_record(const PortForward& forward, const MappingView* mapping) {
-  const Endpoint external = mapping == nullptr ? forward.external : mapping->external;
-  Json record{{"id", mapping == nullptr ? Json(nullptr) : Json(mapping->id)},
+Json forward_record(Service& service, const ForwardEntry& entry) {
+  const PortForward& forward = entry.forward;
+  const Endpoint external = entry.mapped ? entry.mapped->external : forward.external;
+  Json record{{"id", entry.mapped ? Json(entry.mapped->id) : Json(nullptr)},
               {"proto", to_string(forward.protocol)},
               {"external", external.to_string()},
               {"internal", forward.internal.to_string()}};
   if (!forward.name.empty()) record["name"] = forward.name;
-  record["sessions"] = mapping == nullptr ? 0 : mapping->sessions;
-  record["active"] = mapping != nullptr;
+  record["sessions"] = sessions_of(service, entry);
+  record["active"] = entry.mapped.has_value();
   return record;
 }
 
-// The running settings with one more rule, checked as the file would be.
-Result<Settings> with(const Settings& running, const PortForward& forward) {
-  std::vector<std::string> assignments;
-  for (const PortForward& present : running.policy.port_forwards) {
-    assignments.push_back("forward.rule=" + format_port_forward(present));
-  }
-  assignments.push_back("forward.rule=" + format_port_forward(forward));
-  return apply_assignments(running, assignments);
-}
-
-std::optional<std::size_t> find_forward(const std::vector<PortForward>& forwards,
-                                        const std::vector<MappingView>& mappings, const std::string& which) {
-  const auto number = parse_number(which, UINT64_MAX);
-  const auto written = which.find("->") == std::string::npos ? std::optional<PortForward>()
-                                                             : [&]() -> std::optional<PortForward> {
-    const auto parsed = parse_port_forward(which);
-    return parsed ? std::optional(*parsed) : std::nullopt;
-  }();
-  for (std::size_t i = 0; i < forwards.size(); ++i) {
-    const PortForward& forward = forwards[i];
-    if (!forward.name.empty() && forward.name == which) return i;
-    const MappingView* mapping = mapping_of(forward, mappings);
-    if (number && mapping != nullptr && mapping->id == *number) return i;
-    if (written && clash(*written, forward) && written->internal == forward.internal) return i;
-    const std::string protocol = std::string(to_string(forward.protocol)) + " ";
-    if (which == protocol + std::to_string(forward.external.port)) return i;
-    if (which == protocol + forward.external.to_string()) return i;
-    if (mapping != nullptr && which == protocol + mapping->external.to_string()) return i;
+std::optional<ForwardEntry> entry_of(Service& service, const PortForward& forward) {
+  for (ForwardEntry& entry : service.port_forwards()) {
+    if (entry.forward == forward) return std::move(entry);
   }
   return std::nullopt;
 }
 
-// What the engine said about the one rule, among all that it refused: a sentence, then what to do.
-std::string error_about(const PortForward& forward, const std::vector<std::string>& refused) {
-  const std::string key =
-      ":" + std::to_string(forward.external.port) + " -> " + forward.internal.to_string() + ":";
-  for (const std::string& sentence : refused) {
-    if (sentence.starts_with(to_string(forward.protocol)) && sentence.find(key) != std::string::npos)
-      return sentence;
+// Why the forward cannot be one of these.
+std::optional<Diagnostic> clash_with(const std::vector<PortForward>& present, const PortForward& forward) {
+  for (const PortForward& other : present) {
+    const bool same_name = !forward.name.empty() && other.name == forward.name;
+    if (!same_name && !clash(other, forward)) continue;
+    Diagnostic problem;
+    problem.message = (same_name ? "the name '" + forward.name + "'" : std::string("the external port")) +
+                      " is taken by '" + format_port_forward(other) + "'";
+    problem.hint = "natctl port-forward del " +
+                   (other.name.empty()
+                        ? std::string(to_string(other.protocol)) + " " + std::to_string(other.external.port)
+                        : other.name);
+    return problem;
   }
-  return format_port_forward(forward) + ": natd could not make this mapping";
+  return std::nullopt;
+}
+
+Edit without(const PortForward& forward) {
+  return [forward](const Settings& running) -> Result<Settings> {
+    Settings settings = running;
+    std::erase(settings.port_forwards, forward);
+    return settings;
+  };
+}
+
+// The name, the id of the mapping, the external endpoint in one of its ways, or the whole rule.
+bool is_meant(const ForwardEntry& entry, const std::string& which,
+              const std::optional<PortForward>& written) {
+  const PortForward& forward = entry.forward;
+  if (!forward.name.empty() && forward.name == which) return true;
+  if (entry.mapped && parse_number(which, UINT64_MAX) == entry.mapped->id) return true;
+  if (written && clash(*written, forward) && written->internal == forward.internal) return true;
+  const std::string protocol = std::string(to_string(forward.protocol)) + " ";
+  return which == protocol + std::to_string(forward.external.port) ||
+         which == protocol + forward.external.to_string() ||
+         (entry.mapped && which == protocol + entry.mapped->external.to_string());
+}
+
+std::optional<ForwardEntry> find_entry(Service& service, const std::string& which) {
+  std::optional<PortForward> written;
+  if (which.find("->") != std::string::npos) {
+    if (const auto parsed = parse_port_forward(which)) written = *parsed;
+  }
+  for (ForwardEntry& entry : service.port_forwards()) {
+    if (is_meant(entry, which, written)) return std::move(entry);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::unique_ptr<Reply> add_port_forward(Service& service, std::uint64_t id, const PortForward& forward) {
-  const Settings running = service.settings();
-  for (const PortForward& present : running.policy.port_forwards) {
-    if (present == forward) {
-      const auto mappings = configured_mappings(service);
-      return say(done_line(id, {{"changed", false},
-                                {"port_forward", forward_record(forward, mapping_of(forward, mappings))}}));
+  if (const auto there = entry_of(service, forward)) {
+    return say(done_line(id, {{"changed", false}, {"port_forward", forward_record(service, *there)}}));
+  }
+  const ChangeReport changed = service.change([&](const Settings& running) -> Result<Settings> {
+    if (const auto problem = clash_with(running.port_forwards, forward)) return *problem;
+    if (running.port_forwards.size() >= kMostPortForwards) {
+      Diagnostic problem;
+      problem.message =
+          "there are " + std::to_string(kMostPortForwards) + " port forwards, as many as may be";
+      problem.hint = "remove some";
+      return problem;
     }
-    const bool same_name = !forward.name.empty() && present.name == forward.name;
-    if (!same_name && !clash(present, forward)) continue;
-    return refuse(
-        id, "refused",
-        (same_name ? "the name '" + forward.name + "'" : "the external port") + " is taken by '" +
-            format_port_forward(present) + "'",
-        "natctl port-forward del " + (present.name.empty() ? std::string(to_string(present.protocol)) + " " +
-                                                                 std::to_string(present.external.port)
-                                                           : present.name));
+    Settings settings = running;
+    settings.port_forwards.push_back(forward);
+    return validate(settings, {}, Interfaces::optional);
+  });
+  if (!changed.problems.empty()) {
+    return refuse(id, "refused", changed.problems.front().message, changed.problems.front().hint);
   }
-  const auto wanted = with(running, forward);
-  if (!wanted)
-    return refuse(id, "refused", wanted.problems().front().message, wanted.problems().front().hint);
-  const ApplyOutcome outcome = service.apply(*wanted);
-  if (!outcome.error.empty()) return refuse(id, "refused", outcome.error);
-  const auto mappings = configured_mappings(service);
-  const MappingView* made = mapping_of(forward, mappings);
-  if (made == nullptr) {
-    service.apply(running);
-    const std::string error = error_about(forward, outcome.report.refused);
-    const auto end = error.find("; ");
-    return refuse(id, "refused", error.substr(0, end), end == std::string::npos ? "" : error.substr(end + 2));
+  if (!changed.refusal.empty()) return refuse(id, "refused", changed.refusal);
+  const auto made = entry_of(service, forward);
+  if (!made || !made->mapped) {
+    service.change(without(forward));
+    const std::string problem = made && !made->problem.empty()
+                                    ? made->problem
+                                    : format_port_forward(forward) + ": natd could not make this mapping";
+    const auto end = problem.find("; ");
+    return refuse(id, "refused", problem.substr(0, end),
+                  end == std::string::npos ? "" : problem.substr(end + 2));
   }
-  return say(done_line(id, {{"changed", true}, {"port_forward", forward_record(forward, made)}}));
+  return say(done_line(id, {{"changed", true}, {"port_forward", forward_record(service, *made)}}));
 }
 
 std::unique_ptr<Reply> delete_port_forward(Service& service, std::uint64_t id, const std::string& which) {
-  Settings settings = service.settings();
-  auto& forwards = settings.policy.port_forwards;
-  const auto mappings = configured_mappings(service);
-  const auto found = find_forward(forwards, mappings, which);
+  const auto found = find_entry(service, which);
   if (!found) {
     return refuse(id, "not-found", "there is no port forward " + in_quotes(which),
                   "natctl port-forward list shows them");
   }
-  const PortForward forward = forwards[*found];
-  const Json record = forward_record(forward, mapping_of(forward, mappings));
-  forwards.erase(forwards.begin() + static_cast<std::ptrdiff_t>(*found));
-  const ApplyOutcome outcome = service.apply(settings);
-  if (!outcome.error.empty()) return refuse(id, "refused", outcome.error);
-  return say(done_line(id, {{"changed", true}, {"port_forward", record}}));
+  const Json record = forward_record(service, *found);
+  const ChangeReport changed = service.change(without(found->forward));
+  if (!changed.refusal.empty()) return refuse(id, "refused", changed.refusal);
+  const bool gone = changed.after.port_forwards.size() < changed.before.port_forwards.size();
+  return say(done_line(id, {{"changed", gone}, {"port_forward", record}}));
 }
 
 std::unique_ptr<Reply> list_port_forwards(Service& service, std::uint64_t id) {
-  const auto mappings = configured_mappings(service);
   Json items = Json::array();
-  for (const PortForward& forward : service.settings().policy.port_forwards) {
-    items.push_back(forward_record(forward, mapping_of(forward, mappings)));
-  }
+  for (const ForwardEntry& entry : service.port_forwards()) items.push_back(forward_record(service, entry));
   return std::make_unique<ListReply>(id, std::move(items), Json::object());
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/port_forward.h"
 #include "natd/control/filter.h"
 #include "natd/control/json.h"
 #include "natd/control/result.h"

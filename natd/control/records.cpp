@@ -145,7 +145,7 @@ Json explanation_record(const Explanation& explanation, Realm in) {
 }
 
 Json kind_record(const DropLog::Kind& kind, TimePoint now) {
-  const Refusal& refusal = kind.refusal;
+  const DropEvent& refusal = kind.drop;
   const auto age = [now](TimePoint time) { return static_cast<double>((now - time).count()) / 1000.0; };
   return {{"number", kind.number},
           {"age", age(kind.last)},
@@ -161,7 +161,7 @@ Json kind_record(const DropLog::Kind& kind, TimePoint now) {
 
 Json refused_record(const DropLog::Kind& kind, TimePoint now) {
   Json record = kind_record(kind, now);
-  record.update(explanation_record(kind.explanation, kind.refusal.in));
+  record.update(explanation_record(kind.explanation, kind.drop.in));
   return record;
 }
 
@@ -189,7 +189,7 @@ Json event_record(const MappingEvent& event, const WallClock& clock) {
 }
 
 Json event_record(const RefusalEvent& event, double interval, const WallClock& clock) {
-  const Refusal& refusal = event.refusal;
+  const DropEvent& refusal = event.refusal;
   return {{"time", clock.seconds(event.at)},
           {"event", "refused"},
           {"reason", to_string(refusal.reason)},

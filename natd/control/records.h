@@ -14,7 +14,7 @@ Json mapping_record(const MappingView& mapping, TimePoint now);
 Json session_record(const SessionView& session, TimePoint now);
 Json block_record(const BlockView& block);
 Json pool_record(const Gauges::Pool& pool);
-// By reason, in the command of reasons.def, those without a packet included.
+// By reason, in the order of reasons.def, those without a packet included.
 Json reason_records(const Counters& counters);
 Json counter_record(const Counters& counters);
 Json gauge_record(const Gauges& gauges, const Limits& limits);

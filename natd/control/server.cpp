@@ -47,7 +47,7 @@ class ControlServer::Loop {
     listener_.emplace(path_, group_);
     listen();
     sweep_.every(1s);
-    service_.shared_engine().observe(hub_);
+    service_.shared_engine().subscribe(hub_);
     thread_ = std::thread([this] { run(); });
   }
 
@@ -56,7 +56,7 @@ class ControlServer::Loop {
       quit_.wake();
       thread_.join();
     }
-    if (listener_) service_.shared_engine().forget(hub_);
+    if (listener_) service_.shared_engine().unsubscribe(hub_);
     while (!clients_.empty()) forget(clients_.begin()->first);
     if (listener_) loop_.forget(listener_->fd());
     listener_.reset();
@@ -188,6 +188,7 @@ class ControlServer::Loop {
                                     [](const auto& client) { return client.second.connection.watching(); });
     if (wanted == following_) return;
     following_ = wanted;
+    service_.shared_engine().deliver();  // what happened before is not for those who come now
     hub_.watch(wanted);
     if (wanted) {
       tick_.every(kTick);
@@ -197,6 +198,7 @@ class ControlServer::Loop {
   }
 
   void tell() {
+    service_.shared_engine().deliver();
     const bool interval_ends = ++ticks_ % kTicksOfInterval == 0;
     std::uint64_t lost = hub_.take_mappings(mappings_);
     lost += hub_.take_refusals(interval_ends, refusals_);

@@ -162,11 +162,11 @@ class Flush : public Reply {
   bool next(std::string& out) override {
     if (const auto more = selection_.prepare(id_, out)) return *more;
     const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      const std::uint64_t before = engine.counters().sessions_removed;
-      mappings_ += engine.flush(
+      const Engine::Flushed flushed = engine.flush(
           cursor, kFlushBudget, [&](const MappingView& mapping) { return selection_.contains(mapping); },
           monotonic_now());
-      sessions_ += engine.counters().sessions_removed - before;
+      mappings_ += flushed.mappings;
+      sessions_ += flushed.sessions;
     });
     if (!more) out += done_line(id_, {{"removed", {{"mappings", mappings_}, {"sessions", sessions_}}}});
     return more;
@@ -192,19 +192,6 @@ std::unique_ptr<Reply> dump_sessions(Service& service, std::uint64_t id, const F
 
 std::unique_ptr<Reply> flush_mappings(Service& service, std::uint64_t id, const Filter& filter) {
   return std::make_unique<Flush>(service, id, filter);
-}
-
-std::vector<MappingView> configured_mappings(Service& service) {
-  std::vector<MappingView> found;
-  Walk walk(service);
-  const auto step = [&](Engine& engine, std::uint64_t& cursor) {
-    engine.visit_mappings(cursor, kVisitBudget, monotonic_now(), [&](const MappingView& mapping) {
-      if (mapping.origin == Origin::configured) found.push_back(mapping);
-    });
-  };
-  while (walk.advance(step)) {
-  }
-  return found;
 }
 
 }  // namespace nat

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "natd/control/filter.h"
 #include "natd/control/reply.h"
@@ -17,8 +16,5 @@ namespace nat {
 std::unique_ptr<Reply> dump_mappings(Service& service, std::uint64_t id, const Filter& filter);
 std::unique_ptr<Reply> dump_sessions(Service& service, std::uint64_t id, const Filter& filter);
 std::unique_ptr<Reply> flush_mappings(Service& service, std::uint64_t id, const Filter& filter);
-
-// The configured mappings, all of them at once: they are few, and bounded by the configuration.
-std::vector<MappingView> configured_mappings(Service& service);
 
 }  // namespace nat

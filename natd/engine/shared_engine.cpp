@@ -1,5 +1,6 @@
 #include "natd/engine/shared_engine.h"
 
+#include <array>
 #include <thread>
 #include <utility>
 
@@ -15,48 +16,34 @@ constexpr int kExpirySteps = 64;
 // Long enough for a datapath thread that waits for the lock to wake up and take it: a mutex favours who comes
 // back at once.
 constexpr std::chrono::microseconds kYield{60};
+// Events copied under one hold, and so many times in one call.
+constexpr std::size_t kBatch = 256;
+constexpr std::size_t kMostBatches = 4 * Events::kKept / kBatch;
 
 }  // namespace
 
+struct SharedEngine::Batch {
+  std::array<Event, kBatch> changes;
+  std::array<DropEvent, kBatch> drops;
+  std::size_t change_count = 0, drop_count = 0;
+  std::uint64_t missed_changes = 0, missed_drops = 0;
+  std::vector<TracedDrop> traced;  // of the drops that were, in their order
+};
+
 SharedEngine::SharedEngine(Policy policy, Random& random, LocalSockets* sockets)
-    : subscribers_(random), engine_(std::move(policy), random, sockets, monotonic_now()) {
-  engine_.observe(&subscribers_);
-}
+    : engine_(std::move(policy), random, sockets, monotonic_now()) {}
 
-void SharedEngine::observe(Observer& observer) {
-  const auto engine = this->lock();
-  subscribers_.observers.push_back(&observer);
-}
-
-void SharedEngine::forget(Observer& observer) {
-  const auto engine = this->lock();
-  std::erase(subscribers_.observers, &observer);
-}
-
-void SharedEngine::Subscribers::block_changed(const BlockView& block, bool given, TimePoint now) {
-  for (Observer* const observer : observers) observer->block_changed(block, given, now);
-}
-
-void SharedEngine::Subscribers::mapping_created(const MappingView& mapping, TimePoint now) {
-  for (Observer* const observer : observers) observer->mapping_created(mapping, now);
-}
-
-void SharedEngine::Subscribers::mapping_removed(const MappingView& mapping, RemovalCause cause,
-                                                TimePoint now) {
-  drop_log.mapping_removed(mapping, cause, now);
-  for (Observer* const observer : observers) observer->mapping_removed(mapping, cause, now);
-}
-
-void SharedEngine::Subscribers::refused(const Refusal& refusal, TimePoint now) {
-  drop_log.refused(refusal, now);
-  for (Observer* const observer : observers) observer->refused(refusal, now);
+SharedEngine::Lock::~Lock() {
+  const bool waits = !engine_.engine_.events().changes().at_end(engine_.changes_) && engine_.when_changed_;
+  lock_.unlock();
+  if (waits && !engine_.announced_.exchange(true)) engine_.when_changed_();
 }
 
 TimePoint SharedEngine::expire(PacketOutput& output) {
   TimePoint next{};
   for (int step = 0; step < kExpirySteps; ++step) {
     if (step > 0) std::this_thread::sleep_for(kYield);
-    const auto engine = this->lock();
+    const auto engine = lock();
     const TimePoint time = monotonic_now();
     next = engine->expire(time, kExpiryBudget);
     Released released;
@@ -66,6 +53,52 @@ TimePoint SharedEngine::expire(PacketOutput& output) {
     if (next > time) break;
   }
   return next;
+}
+
+void SharedEngine::subscribe(EventSubscriber& subscriber) {
+  deliver();  // what happened before is not for it
+  const std::lock_guard delivery(delivery_);
+  subscribers_.push_back(&subscriber);
+}
+
+void SharedEngine::unsubscribe(EventSubscriber& subscriber) {
+  const std::lock_guard delivery(delivery_);
+  std::erase(subscribers_, &subscriber);
+}
+
+// Whether there was anything.
+bool SharedEngine::read_events(Batch& batch) {
+  batch.missed_changes = batch.missed_drops = 0;
+  batch.traced.clear();
+  const auto engine = lock();
+  const Events& events = engine->events();
+  batch.change_count = events.changes().read(changes_, batch.changes, batch.missed_changes);
+  batch.drop_count = events.drops().read(drops_, batch.drops, batch.missed_drops);
+  for (std::size_t i = 0; i < batch.drop_count; ++i) {
+    if (!batch.drops[i].traced) continue;
+    const TracedDrop* const traced = engine->traced_drop(batch.drops[i].number);
+    if (traced != nullptr) batch.traced.push_back(*traced);
+  }
+  return batch.change_count + batch.drop_count > 0;
+}
+
+void SharedEngine::deliver() {
+  const std::lock_guard delivery(delivery_);
+  announced_.store(false);
+  Batch batch;
+  for (std::size_t i = 0; i < kMostBatches && read_events(batch); ++i) {
+    for (EventSubscriber* const subscriber : subscribers_) {
+      if (batch.missed_changes + batch.missed_drops > 0) {
+        subscriber->missed(batch.missed_changes, batch.missed_drops);
+      }
+      for (std::size_t n = 0; n < batch.change_count; ++n) subscriber->changed(batch.changes[n]);
+      std::size_t next = 0;
+      for (std::size_t n = 0; n < batch.drop_count; ++n) {
+        const bool traced = next < batch.traced.size() && batch.traced[next].number == batch.drops[n].number;
+        subscriber->dropped(batch.drops[n], traced ? &batch.traced[next++] : nullptr);
+      }
+    }
+  }
 }
 
 }  // namespace nat

@@ -1,15 +1,16 @@
-// The engine as the daemon shares it: one engine, one lock, one clock.
+// The engine as the daemon shares it: one engine, one lock.
 //
 // Every datapath thread takes the lock once for a batch of packets. Reading and writing packets costs the
 // kernel microseconds each and stays outside; the engine needs a fraction of one, so the lock is short and
 // endpoint-independent mappings, hairpinning and quotas stay exact however packets are spread over threads.
 #pragma once
 
-#include <memory>
+#include <atomic>
+#include <functional>
 #include <mutex>
 #include <vector>
 
-#include "natd/observe/drop_log.h"
+#include "natd/observe/event_subscriber.h"
 #include "translation/engine.h"
 
 namespace nat {
@@ -31,47 +32,48 @@ class SharedEngine {
   // Exclusive use of the engine while the value lives. Keep it short: packets wait.
   class Lock {
    public:
-    explicit Lock(SharedEngine& engine) : lock_(engine.mutex_), engine_(engine) {}
+    explicit Lock(SharedEngine& engine) : engine_(engine), lock_(engine.mutex_) {}
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
     Engine* operator->() const { return &engine_.engine_; }
     Engine& operator*() const { return engine_.engine_; }
-    // What the engine told of late.
-    DropLog& drop_log() const { return engine_.subscribers_.drop_log; }
 
    private:
-    std::unique_lock<std::mutex> lock_;
     SharedEngine& engine_;
+    std::unique_lock<std::mutex> lock_;
   };
   Lock lock() { return Lock(*this); }
-
-  // Who hears what the engine tells, with its lock held; any number of them. An observer must outlive the
-  // engine, or be forgotten before.
-  void observe(Observer& observer);
-  void forget(Observer& observer);
 
   // Expires in steps of bounded size, releasing the lock between them, and hands fragments that were let go
   // and packets of natd's own to the datapath. Returns when to come back.
   TimePoint expire(PacketOutput& output);
 
+  // --- Events
+
+  // A subscriber hears what happens from now on. It must outlive the engine, or unsubscribe before.
+  void subscribe(EventSubscriber& subscriber);
+  // Afterwards it hears nothing more.
+  void unsubscribe(EventSubscriber& subscriber);
+  // Hands out all that has happened up to now, from any thread. Not to be called with the engine's lock held.
+  void deliver();
+  // Called from any thread, with no lock held, when there is something new to deliver. To be set before there
+  // is traffic.
+  void when_changed(std::function<void()> call) { when_changed_ = std::move(call); }
+
  private:
-  // Passes on what one engine tells to all.
-  class Subscribers : public Observer {
-   public:
-    explicit Subscribers(Random& random) : drop_log(random) {}
-    void block_changed(const BlockView& block, bool given, TimePoint now) override;
-    void mapping_created(const MappingView& mapping, TimePoint now) override;
-    void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
-    void refused(const Refusal& refusal, TimePoint now) override;
-    bool wants_trace(const Refusal& refusal) override { return drop_log.wants_trace(refusal); }
-    void explained(const Refusal& refusal, const Explanation& explanation, TimePoint now) override {
-      drop_log.explained(refusal, explanation, now);
-    }
-    DropLog drop_log;
-    std::vector<Observer*> observers;
-  };
+  struct Batch;
+  bool read_events(Batch& batch);
 
   std::mutex mutex_;
-  Subscribers subscribers_;
   Engine engine_;
+
+  std::function<void()> when_changed_;
+  std::atomic<bool> announced_{false};  // that something waits
+
+  std::mutex delivery_;  // guards what follows
+  std::vector<EventSubscriber*> subscribers_;
+  RingCursor changes_, drops_;  // moved with the engine's lock held, too
 };
 
 }  // namespace nat

@@ -6,9 +6,6 @@
 namespace nat {
 namespace {
 
-// How often one kind is explained anew.
-constexpr Duration kExplanationAge = std::chrono::seconds(1);
-
 std::int64_t second_of(TimePoint time) {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
@@ -35,22 +32,12 @@ std::size_t DropLog::KeyHash::operator()(const Key& key) const {
                        static_cast<std::uint64_t>(key.in));
 }
 
-DropLog::Key DropLog::key_of(const Refusal& refusal) {
-  return {refusal.reason, refusal.in, refusal.ip_protocol, refusal.source, refusal.destination};
+DropLog::Key DropLog::key_of(const DropEvent& drop) {
+  return {drop.reason, drop.in, drop.ip_protocol, drop.source, drop.destination};
 }
 
 DropLog::Class& DropLog::class_of(const Key& key) {
   return classes_[2 * static_cast<std::size_t>(key.reason) + static_cast<std::size_t>(key.in)];
-}
-
-bool DropLog::spend_token(Class& of, TimePoint now) {
-  constexpr std::int64_t kDepth = std::int64_t{kNewInSecond} * 1000;
-  const std::int64_t elapsed = std::clamp<std::int64_t>((now - of.refilled).count(), 0, 1000);
-  of.tokens = std::min(kDepth, of.tokens + elapsed * kNewInSecond);
-  of.refilled = now;
-  if (of.tokens < 1000) return false;
-  of.tokens -= 1000;
-  return true;
 }
 
 void DropLog::forget(Kinds::iterator kind) {
@@ -83,14 +70,16 @@ void DropLog::evict(const Key& key, TimePoint now) {
   if (oldest != kinds_.end()) forget(oldest);
 }
 
-void DropLog::count_unlisted(TimePoint now) {
+void DropLog::count_unlisted(TimePoint now, std::uint64_t packets) {
   const std::int64_t second = second_of(now);
   Unlisted& slot = unlisted_[static_cast<std::size_t>(second) % unlisted_.size()];
   if (slot.second != second) slot = {second, 0};
-  ++slot.packets;
+  slot.packets += packets;
+  last_ = std::max(last_, now);
 }
 
 std::uint64_t DropLog::unlisted(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
   std::uint64_t packets = 0;
   for (const Unlisted& slot : unlisted_) {
     if (slot.second > second_of(now) - static_cast<std::int64_t>(unlisted_.size())) packets += slot.packets;
@@ -98,81 +87,83 @@ std::uint64_t DropLog::unlisted(TimePoint now) const {
   return packets;
 }
 
-void DropLog::refused(const Refusal& refusal, TimePoint now) {
-  asked_ = nullptr;
-  const Key key = key_of(refusal);
+void DropLog::missed(std::uint64_t /*changes*/, std::uint64_t drops) {
+  const std::lock_guard lock(mutex_);
+  count_unlisted(last_, drops);
+}
+
+void DropLog::dropped(const DropEvent& drop, const TracedDrop* traced) {
+  const std::lock_guard lock(mutex_);
+  last_ = std::max(last_, drop.at);
+  const Key key = key_of(drop);
   auto known = kinds_.find(key);
   if (known == kinds_.end()) {
-    if (!spend_token(class_of(key), now)) return count_unlisted(now);
-    evict(key, now);
+    if (traced == nullptr) return count_unlisted(drop.at, 1);
+    evict(key, drop.at);
     known = kinds_.try_emplace(key).first;
     ++class_of(key).kinds;
     known->second.number = next_number_++;
-    known->second.refusal = refusal;
-    known->second.refusal.octets = {};
-    known->second.first = now;
-    asked_ = &known->second;
-  } else if (known->second.explained + kExplanationAge <= now) {
-    asked_ = &known->second;
+    known->second.first = drop.at;
   }
   Kind& kind = known->second;
   ++kind.packets;
-  kind.bytes += refusal.length;
-  kind.last = now;
-}
-
-bool DropLog::wants_trace(const Refusal&) { return asked_ != nullptr; }
-
-void DropLog::explained(const Refusal& refusal, const Explanation& explanation, TimePoint now) {
-  if (asked_ == nullptr) return;
-  Kind& kind = *std::exchange(asked_, nullptr);
-  kind.octets.clear();
-  if (refusal.octets.size() <= kMostOctets) kind.octets.assign(refusal.octets.begin(), refusal.octets.end());
-  kind.refusal = refusal;
-  kind.refusal.octets = kind.octets;
-  kind.explanation = explanation;
-  kind.explained = now;
-  if (const auto protocol = protocol_of(refusal.ip_protocol)) {
-    add_history(kind.explanation, *protocol, refusal.in, refusal.source, refusal.destination, now);
+  kind.bytes += drop.length;
+  kind.last = drop.at;
+  kind.drop = drop;
+  if (traced == nullptr) return;
+  kind.octets = traced->octets;
+  kind.explanation = traced->explanation;
+  kind.explained = drop.at;
+  if (const auto protocol = protocol_of(drop.ip_protocol)) {
+    put_history(kind.explanation, *protocol, drop.in, drop.source, drop.destination, drop.at);
   }
 }
 
-std::vector<const DropLog::Kind*> DropLog::kinds(TimePoint now) {
-  forget_old(now);
-  std::vector<const Kind*> all;
-  for (const auto& [key, kind] : kinds_) all.push_back(&kind);
-  std::sort(all.begin(), all.end(), [](const Kind* a, const Kind* b) {
-    return a->last != b->last ? a->last > b->last : a->number > b->number;
+std::vector<DropLog::Kind> DropLog::kinds(TimePoint now) {
+  std::vector<Kind> all;
+  {
+    const std::lock_guard lock(mutex_);
+    forget_old(now);
+    for (const auto& [key, kind] : kinds_) all.push_back(kind);
+  }
+  std::sort(all.begin(), all.end(), [](const Kind& a, const Kind& b) {
+    return a.last != b.last ? a.last > b.last : a.number > b.number;
   });
   return all;
 }
 
-const DropLog::Kind* DropLog::find(std::uint64_t number, TimePoint now) {
+std::optional<DropLog::Kind> DropLog::find(std::uint64_t number, TimePoint now) {
+  const std::lock_guard lock(mutex_);
   forget_old(now);
   const auto found = std::find_if(kinds_.begin(), kinds_.end(),
                                   [number](const auto& kind) { return kind.second.number == number; });
-  return found == kinds_.end() ? nullptr : &found->second;
+  return found == kinds_.end() ? std::nullopt : std::optional(found->second);
 }
 
-const DropLog::Kind* DropLog::find(const Probe& probe, TimePoint now) {
-  for (const Kind* kind : kinds(now)) {
-    const Refusal& refusal = kind->refusal;
-    if (refusal.in == probe.in && refusal.source == probe.source &&
-        refusal.destination == probe.destination &&
-        refusal.ip_protocol == static_cast<std::uint8_t>(probe.protocol)) {
-      return kind;
-    }
+std::optional<DropLog::Kind> DropLog::find(const Probe& probe, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  forget_old(now);
+  const Kind* latest = nullptr;
+  for (const auto& [key, kind] : kinds_) {
+    const bool between = key.in == probe.in && key.source == probe.source &&
+                         key.destination == probe.destination &&
+                         key.protocol == static_cast<std::uint8_t>(probe.protocol);
+    if (between && (latest == nullptr || kind.last > latest->last)) latest = &kind;
   }
-  return nullptr;
+  return latest == nullptr ? std::nullopt : std::optional(*latest);
 }
 
-void DropLog::mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) {
+void DropLog::changed(const Event& event) {
+  if (event.kind != EventKind::mapping_ended) return;
+  const std::lock_guard lock(mutex_);
   if (ended_.size() == kMostEnded) ended_.pop_front();
-  // It was over when it expired, not when somebody came to clear it away.
-  ended_.push_back({mapping, cause, cause == RemovalCause::expired ? std::min(mapping.expires, now) : now});
+  // It was over when it expired, not when it was cleared away.
+  const bool expired = event.cause == RemovalCause::expired;
+  ended_.push_back(
+      {mapping_view(event), event.cause, expired ? std::min(event.expires, event.at) : event.at});
 }
 
-const DropLog::Ended* DropLog::ended(Protocol protocol, Endpoint endpoint) const {
+const DropLog::Ended* DropLog::find_ended(Protocol protocol, Endpoint endpoint) const {
   const auto found = std::find_if(ended_.rbegin(), ended_.rend(), [&](const Ended& ended) {
     return ended.mapping.protocol == protocol &&
            (ended.mapping.external == endpoint || ended.mapping.internal == endpoint);
@@ -180,11 +171,23 @@ const DropLog::Ended* DropLog::ended(Protocol protocol, Endpoint endpoint) const
   return found == ended_.rend() ? nullptr : &*found;
 }
 
+std::optional<DropLog::Ended> DropLog::ended(Protocol protocol, Endpoint endpoint) const {
+  const std::lock_guard lock(mutex_);
+  const Ended* const found = find_ended(protocol, endpoint);
+  return found == nullptr ? std::nullopt : std::optional(*found);
+}
+
 void DropLog::add_history(Explanation& explanation, Protocol protocol, Realm in, Endpoint source,
                           Endpoint destination, TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  put_history(explanation, protocol, in, source, destination, now);
+}
+
+void DropLog::put_history(Explanation& explanation, Protocol protocol, Realm in, Endpoint source,
+                          Endpoint destination, TimePoint now) const {
   if (!found_nothing(explanation.reason)) return;
-  const Ended* past = ended(protocol, destination);
-  if (past == nullptr && in == Realm::internal) past = ended(protocol, source);
+  const Ended* past = find_ended(protocol, destination);
+  if (past == nullptr && in == Realm::internal) past = find_ended(protocol, source);
   if (past == nullptr) return;
   const auto ago = std::chrono::floor<std::chrono::seconds>(now - past->at).count();
   const MappingView& mapping = past->mapping;

@@ -2,40 +2,39 @@
 // did not come through.
 //
 // Refused packets are kept by kind: one reason between the same two endpoints is one record with a number of
-// packets. A new kind is explained as it happens, with the engine in the state that refused it. Bounds: so
-// many kinds in all, and of one reason on one side; so many new ones of these in a second. A flood of ever
-// new endpoints meets the bounds of its own reason and side, replaces its own kinds a few at a time, and
-// leaves the others alone. What found no place is counted.
-//
-// Everything here is done with the engine's lock held: the engine tells it, SharedEngine::Lock hands it out.
+// packets, and begins with one that was traced as it happened (translation/trace/drop_sampler.h), with the
+// engine in the state that refused it. Bounds: so many kinds in all, and of one reason on one side. A flood
+// of ever new endpoints meets the bounds of its own reason and side, replaces its own kinds a few at a time,
+// and leaves the others alone. What found no place is counted.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "natd/observe/event_subscriber.h"
 #include "translation/base/random.h"
 #include "translation/base/siphash.h"
-#include "translation/state/view.h"
+#include "translation/trace/explanation.h"
 
 namespace nat {
 
-class DropLog : public Observer {
+class DropLog : public EventSubscriber {
  public:
   static constexpr Duration kMemory = std::chrono::minutes(1);
   static constexpr std::size_t kMostKinds = 512;
-  static constexpr std::size_t kMostOfClass = 64;    // of one reason and side
-  static constexpr std::uint32_t kNewInSecond = 16;  // of one reason and side
-  static constexpr std::size_t kMostOctets = 2048;   // of a packet that is kept to be asked about again
+  static constexpr std::size_t kMostOfClass = 64;   // of one reason and side
+  static constexpr std::size_t kMostOctets = 2048;  // of a packet that is kept to be asked about again
   static constexpr std::size_t kMostEnded = 1024;
 
   struct Kind {
     std::uint64_t number = 0;          // never used twice
-    Refusal refusal;                   // the last; its octets are those below
+    DropEvent drop;                    // the last
     std::vector<std::uint8_t> octets;  // empty when there were too many
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
@@ -52,27 +51,25 @@ class DropLog : public Observer {
 
   explicit DropLog(Random& random) : secret_{random.next(), random.next()} {}
 
-  // Those of the last minute, the latest first.
-  std::vector<const Kind*> kinds(TimePoint now);
-  // Null when there is none, or none any more.
-  const Kind* find(std::uint64_t number, TimePoint now);
+  // Those of the last minute, the latest first. This and what follows is for any thread.
+  std::vector<Kind> kinds(TimePoint now);
+  // Nothing when there is none, or none any more.
+  std::optional<Kind> find(std::uint64_t number, TimePoint now);
   // The latest kind between those endpoints, whatever its reason.
-  const Kind* find(const Probe& probe, TimePoint now);
+  std::optional<Kind> find(const Probe& probe, TimePoint now);
   // Refused packets of the last minute that are in no kind.
   std::uint64_t unlisted(TimePoint now) const;
 
   // The mapping that had this endpoint last, on either side of it.
-  const Ended* ended(Protocol protocol, Endpoint endpoint) const;
+  std::optional<Ended> ended(Protocol protocol, Endpoint endpoint) const;
   // Adds what is known about the endpoints of a packet that found no mapping.
   void add_history(Explanation& explanation, Protocol protocol, Realm in, Endpoint source,
                    Endpoint destination, TimePoint now) const;
 
-  // --- Observer
-  void mapping_created(const MappingView&, TimePoint) override {}
-  void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
-  void refused(const Refusal& refusal, TimePoint now) override;
-  bool wants_trace(const Refusal& refusal) override;
-  void explained(const Refusal& refusal, const Explanation& explanation, TimePoint now) override;
+  // --- EventSubscriber
+  void changed(const Event& event) override;
+  void dropped(const DropEvent& drop, const TracedDrop* traced) override;
+  void missed(std::uint64_t changes, std::uint64_t drops) override;
 
  private:
   struct Key {
@@ -89,29 +86,30 @@ class DropLog : public Observer {
   // Kinds of one reason and side.
   struct Class {
     std::size_t kinds = 0;
-    std::int64_t tokens = std::int64_t{kNewInSecond} * 1000;  // thousandths of a new kind
-    TimePoint refilled{};
   };
   using Kinds = std::unordered_map<Key, Kind, KeyHash>;
 
-  static Key key_of(const Refusal& refusal);
+  static Key key_of(const DropEvent& drop);
   Class& class_of(const Key& key);
-  bool spend_token(Class& of, TimePoint now);
   void evict(const Key& key, TimePoint now);
   void forget(Kinds::iterator kind);
   void forget_old(TimePoint now);
-  void count_unlisted(TimePoint now);
+  void count_unlisted(TimePoint now, std::uint64_t packets);
+  const Ended* find_ended(Protocol protocol, Endpoint endpoint) const;
+  void put_history(Explanation& explanation, Protocol protocol, Realm in, Endpoint source,
+                   Endpoint destination, TimePoint now) const;
 
+  mutable std::mutex mutex_;  // guards what follows
   HashSecret secret_;
   Kinds kinds_{16, KeyHash{secret_}};
   std::array<Class, 2 * kReasonCount> classes_;
-  Kind* asked_ = nullptr;  // the kind to be explained next
   std::uint64_t next_number_ = 1;
   struct Unlisted {
     std::int64_t second = -1;
     std::uint64_t packets = 0;
   };
   std::array<Unlisted, 60> unlisted_;
+  TimePoint last_{};         // of what was heard
   std::deque<Ended> ended_;  // the oldest first
 };
 

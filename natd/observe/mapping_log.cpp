@@ -56,16 +56,34 @@ std::string MappingLog::line(const Entry& entry, const std::string& time) {
          (entry.made ? "" : std::string(" ") + to_string(entry.cause));
 }
 
-void MappingLog::mapping_created(const MappingView& mapping, TimePoint now) {
-  add({true, mapping.protocol, mapping.internal, mapping.external, {}, now, {}});
+void MappingLog::changed(const Event& event) {
+  switch (event.kind) {
+    case EventKind::mapping_made:
+    case EventKind::mapping_ended:
+      return add({event.kind == EventKind::mapping_made,
+                  event.protocol,
+                  event.internal,
+                  event.external,
+                  event.cause,
+                  event.at,
+                  {}});
+    case EventKind::block_given:
+    case EventKind::block_returned:
+      return add({event.kind == EventKind::block_given,
+                  {},
+                  event.internal,
+                  event.external,
+                  {},
+                  event.at,
+                  event.ports});
+    default:
+      break;
+  }
 }
 
-void MappingLog::mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) {
-  add({false, mapping.protocol, mapping.internal, mapping.external, cause, now, {}});
-}
-
-void MappingLog::block_changed(const BlockView& block, bool given, TimePoint now) {
-  add({given, {}, {block.host, 0}, {block.external, 0}, {}, now, block.ports});
+void MappingLog::missed(std::uint64_t changes, std::uint64_t /*drops*/) {
+  const std::lock_guard lock(mutex_);
+  if (on_) lost_ += changes;
 }
 
 void MappingLog::add(const Entry& entry) {

@@ -11,7 +11,7 @@
 //   block given 2026-11-21T13:12:47.123Z 203.0.113.11 57472-57535 to 10.0.0.1
 //   block back 2026-11-21T13:17:48.002Z 203.0.113.11 57472-57535 from 10.0.0.1
 //
-// The engine tells with its lock held, so that is only noted; the daemon's loop writes it soon after.
+// What happens is noted; the daemon's loop writes it soon after.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@
 #include <string>
 #include <vector>
 
-#include "translation/state/view.h"
+#include "natd/observe/event_subscriber.h"
 
 namespace nat {
 
-class MappingLog : public Observer {
+class MappingLog : public EventSubscriber {
  public:
   // What may wait to be written; beyond it lines are counted instead, and the count is a line.
   static constexpr std::size_t kMostWaiting = 65536;
@@ -33,11 +33,9 @@ class MappingLog : public Observer {
   // What happened since the last call, as lines. `now` and `unix_milliseconds` are one moment on both clocks.
   std::vector<std::string> take(TimePoint now, std::int64_t unix_milliseconds);
 
-  // --- Observer
-  void mapping_created(const MappingView& mapping, TimePoint now) override;
-  void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) override;
-  void refused(const Refusal&, TimePoint) override {}
-  void block_changed(const BlockView& block, bool given, TimePoint now) override;
+  // --- EventSubscriber
+  void changed(const Event& event) override;
+  void missed(std::uint64_t changes, std::uint64_t drops) override;
 
  private:
   struct Entry {

@@ -72,6 +72,7 @@ void PortQuarantine::map() {
 }
 
 std::vector<QuarantinedPort> PortQuarantine::load(Duration rest, TimePoint now) {
+  const std::lock_guard lock(mutex_);
   std::vector<QuarantinedPort> found;
   for (std::size_t place = 0; place < head_.addresses.size(); ++place) {
     if (head_.addresses[place] == 0) continue;
@@ -111,12 +112,29 @@ void PortQuarantine::load_plane(std::size_t place, std::size_t plane, Duration r
   }
 }
 
-void PortQuarantine::note(const MappingView& mapping, bool in_use, TimePoint now) {
-  if (given_up_ || mapping.protocol == Protocol::tcp || mapping.origin != Origin::dynamic) return;
-  const auto place = place_of(mapping.external.address, now);
+void PortQuarantine::changed(const Event& event) {
+  const bool made = event.kind == EventKind::mapping_made;
+  if ((!made && event.kind != EventKind::mapping_ended) || event.origin != Origin::dynamic) return;
+  const std::lock_guard lock(mutex_);
+  note(event.protocol, event.internal, event.external, made, event.at);
+}
+
+void PortQuarantine::missed(std::uint64_t changes, std::uint64_t /*drops*/) {
+  if (changes > 0) missed_.store(true);
+}
+
+void PortQuarantine::note_present(const MappingView& mapping, TimePoint now) {
+  if (mapping.origin != Origin::dynamic) return;
+  const std::lock_guard lock(mutex_);
+  note(mapping.protocol, mapping.internal, mapping.external, true, now);
+}
+
+void PortQuarantine::note(Protocol protocol, Endpoint internal, Endpoint external, bool in_use,
+                          TimePoint now) {
+  if (given_up_ || protocol == Protocol::tcp) return;
+  const auto place = place_of(external.address, now);
   if (!place) return;
-  const std::size_t at =
-      plane_at(*place, mapping.protocol == Protocol::udp ? 0 : 1) + mapping.external.port * sizeof(Record);
+  const std::size_t at = plane_at(*place, protocol == Protocol::udp ? 0 : 1) + external.port * sizeof(Record);
   if (!allocate(at)) return;
   needed_ = true;
   Record record;
@@ -126,8 +144,8 @@ void PortQuarantine::note(const MappingView& mapping, bool in_use, TimePoint now
   need.in_use = need.in_use - (was_in_use ? 1 : 0) + (in_use ? 1 : 0);
   if (!in_use) need.rested = now + kLongestQuarantine;
   record.since = now.time_since_epoch().count();
-  record.owner_address = mapping.internal.address.value();
-  record.owner_port = mapping.internal.port;
+  record.owner_address = internal.address.value();
+  record.owner_port = internal.port;
   record.state = in_use ? State::in_use : State::released;
   store(record, at);
 }

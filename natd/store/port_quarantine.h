@@ -17,19 +17,22 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <bitset>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "natd/observe/event_subscriber.h"
 #include "natd/system/event_loop.h"
 #include "translation/state/view.h"
 
 namespace nat {
 
-class PortQuarantine : public Observer {
+class PortQuarantine : public EventSubscriber {
  public:
   // Opens or makes the file. Throws nothing: without a file it remembers nothing, and problem() says why.
   explicit PortQuarantine(const std::string& directory = "/run/natd");
@@ -42,16 +45,19 @@ class PortQuarantine : public Observer {
   // in use counts as let go now, and is noted so.
   std::vector<QuarantinedPort> load(Duration rest, TimePoint now);
 
-  // Why it remembers nothing, or nothing of some addresses; empty while it does. Where it observes an engine,
-  // to be asked under its lock.
-  std::string problem() const { return problem_; }
-
-  // --- Observer
-  void mapping_created(const MappingView& mapping, TimePoint now) override { note(mapping, true, now); }
-  void mapping_removed(const MappingView& mapping, RemovalCause, TimePoint now) override {
-    note(mapping, false, now);
+  // Why it knows nothing, or nothing of some addresses; empty while it does. Any thread.
+  std::string problem() const {
+    const std::lock_guard lock(mutex_);
+    return problem_;
   }
-  void refused(const Refusal&, TimePoint) override {}
+
+  // --- EventSubscriber
+  void changed(const Event& event) override;
+  void missed(std::uint64_t changes, std::uint64_t drops) override;
+  // Whether something was missed since it was last asked; then the mappings there are must be noted anew.
+  bool take_missed() { return missed_.exchange(false); }
+  // A mapping that is there.
+  void note_present(const MappingView& mapping, TimePoint now);
 
   static constexpr std::size_t kMostAddresses = 256;
   // The most that ports.rest may be (config/options.def).
@@ -95,7 +101,8 @@ class PortQuarantine : public Observer {
   void map();
   void load_plane(std::size_t place, std::size_t plane, Duration rest, TimePoint now,
                   std::vector<QuarantinedPort>& found);
-  void note(const MappingView& mapping, bool in_use, TimePoint now);
+  // With `mutex_` held.
+  void note(Protocol protocol, Endpoint internal, Endpoint external, bool in_use, TimePoint now);
   // The place of the address, which it gets when there is one to have.
   std::optional<std::size_t> place_of(Address address, TimePoint now);
   std::optional<std::size_t> free_place(TimePoint now);
@@ -108,6 +115,8 @@ class PortQuarantine : public Observer {
   struct Unmap {
     void operator()(std::uint8_t* memory) const;
   };
+  mutable std::mutex mutex_;  // guards what follows, from load() on
+  std::atomic<bool> missed_{false};
   std::string path_;
   std::string problem_;
   bool given_up_ = false;

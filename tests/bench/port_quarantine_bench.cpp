@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "natd/store/port_quarantine.h"
+#include "tests/support/events.h"
 #include "translation/engine.h"
 #include "translation/net/wire.h"
 

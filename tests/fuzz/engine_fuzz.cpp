@@ -52,7 +52,6 @@ Policy small_policy() {
                    .fragment_bytes = 2000,
                    .icmp_rate = 10,
                    .icmp_burst = 10};
-  policy.port_forwards = {{Protocol::tcp, {Address(), 8080}, {Address(10, 0, 0, 1), 80}, "web"}};
   return policy;
 }
 
@@ -162,8 +161,8 @@ void run(Script& script) {
           policy.hairpin_filter = (choice & 32U) != 0;
           if ((choice & 64U) != 0)
             std::swap(policy.external_addresses.front(), policy.external_addresses.back());
-          if ((choice & 128U) != 0) policy.port_forwards.clear();
         });
+        gateway.set_forwards({});
         continue;
       case 3:
         if (last.empty()) continue;

@@ -616,7 +616,7 @@ void NaiveNat::lose(const Words& packet, const Choices& chosen) {
   }
 }
 
-void NaiveNat::apply(Policy policy, TimePoint now) {
+void NaiveNat::apply(Policy policy, const std::vector<PortForward>& forwards, TimePoint now) {
   settle(now);
   policy_ = std::move(policy);
   count_ports();
@@ -627,12 +627,11 @@ void NaiveNat::apply(Policy policy, TimePoint now) {
     return forward;
   };
   const auto wanted = [&](const Mapping& mapping) {
-    return std::any_of(policy_.port_forwards.begin(), policy_.port_forwards.end(),
-                       [&](const PortForward& candidate) {
-                         const PortForward forward = resolved(candidate);
-                         return forward.protocol == mapping.protocol &&
-                                forward.external == mapping.external && forward.internal == mapping.internal;
-                       });
+    return std::any_of(forwards.begin(), forwards.end(), [&](const PortForward& candidate) {
+      const PortForward forward = resolved(candidate);
+      return forward.protocol == mapping.protocol && forward.external == mapping.external &&
+             forward.internal == mapping.internal;
+    });
   };
   std::vector<const Mapping*> ended;
   for (const Mapping& mapping : mappings_) {
@@ -642,12 +641,20 @@ void NaiveNat::apply(Policy policy, TimePoint now) {
   for (const Mapping* mapping : ended) end(mapping);
   std::erase_if(quarantined_, [&](const auto& entry) { return !is_external(entry.first.second.address); });
   std::erase_if(last_in_order_, [&](const auto& entry) { return !is_external(entry.first.second); });
-  for (const PortForward& candidate : policy_.port_forwards) {
+  for (const PortForward& candidate : forwards) {
     const PortForward forward = resolved(candidate);
     if (!is_external(forward.external.address)) continue;
-    if (mapping_at(forward.protocol, forward.external) != nullptr) continue;
+    if (Mapping* there = mapping_at(forward.protocol, forward.external)) {
+      // What its own host has there already becomes the forward; sessions go on.
+      const bool same = there->internal == forward.internal && !there->shares &&
+                        there->behavior == Behavior::endpoint_independent;
+      if (same) there->origin = Origin::configured;
+      continue;
+    }
     if (sockets.contains({forward.protocol, forward.external.port})) continue;
     if (mappings_.size() >= policy_.limits.mappings) continue;
+    const bool known = hosts_.contains(forward.internal.address);
+    if (!known && hosts_.size() >= policy_.limits.hosts) continue;
     quarantined_.erase({forward.protocol, forward.external});
     hosts_[forward.internal.address];
     mappings_.push_back({.protocol = forward.protocol,

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "config/port_forward.h"
 #include "translation/policy/policy.h"
 #include "translation/state/view.h"
 
@@ -77,7 +78,7 @@ class NaiveNat {
 
   // `exact` says that the engine removes everything at the very time it is due; else it may hold a port for a
   // while longer, and no limit may be relied on.
-  NaiveNat(Policy policy, bool exact) : exact_(exact) { apply(std::move(policy), {}); }
+  NaiveNat(Policy policy, bool exact) : exact_(exact) { apply(std::move(policy), {}, {}); }
 
   // The ports that sockets of the gateway occupy.
   std::set<std::pair<Protocol, std::uint16_t>> sockets;
@@ -88,8 +89,11 @@ class NaiveNat {
   // An ICMP error that quotes a packet. `about` is the quoted packet; the result holds its endpoints as they
   // must be quoted afterwards.
   Expected judge_error(const Words& about, Realm in, bool returns, TimePoint now);
-  void apply(Policy policy, TimePoint now);
+  // With the configured mappings that are wanted.
+  void apply(Policy policy, const std::vector<PortForward>& forwards, TimePoint now);
   void flush(Protocol protocol, Endpoint external, TimePoint now);
+  // Ports that are given in sequence begin at the first again.
+  void forget_order() { last_in_order_.clear(); }
   // Takes away what has run out.
   void settle(TimePoint now);
 

@@ -57,8 +57,10 @@ bool Rig::step() {
     send_piece();
   } else if (kind < 980) {
     pass_time();
-  } else if (kind < 990) {
+  } else if (kind < 988) {
     flush();
+  } else if (kind < 990) {
+    restart();
   } else {
     change_policy();
   }
@@ -213,8 +215,8 @@ void Rig::send(const Words& chosen) {
   }
 }
 
-NaiveNat::Choices Rig::choices_since(const Before& before, const Words& words) const {
-  const auto& [created, removed] = std::tie(gateway_.observer.created, gateway_.observer.removed);
+NaiveNat::Choices Rig::choices_since(const Before& before, const Words& words) {
+  const auto& [created, removed] = std::tie(gateway_.observed().created, gateway_.observed().removed);
   NaiveNat::Choices choices;
   if (created.size() > before.created) choices.mapped = created.back().external;
   if (words.in == Realm::external || naive_.is_external(words.destination.address)) return choices;
@@ -293,7 +295,7 @@ void Rig::check_explanation(const Words& words, const Explanation& explanation, 
       naive_.policy().misbehavior.hairpin_internal_source && explanation.reason == Reason::hairpinned;
   if (mapped && !hidden) {
     const Endpoint told = explanation.source;
-    const Endpoint made = gateway_.observer.created.back().external;
+    const Endpoint made = gateway_.observed().created.back().external;
     if (told.address != made.address || (told.port != 0 && told.port != made.port)) {
       fail("explain foresaw " + told.to_string() + ", and it was " + made.to_string() + " for " +
            in_words(words));
@@ -407,7 +409,7 @@ Duration Rig::to_an_edge() {
   // The engine clears away by whole seconds; a run that relies on it keeps to them.
   constexpr int kTenths[] = {-10, 0, 10, -1, 1, 2};
   const TimePoint end = ends[below(static_cast<std::uint32_t>(ends.size()))];
-  const int tenths = kTenths[below(profile_.exact ? 3 : std::size(kTenths))];
+  const int tenths = kTenths[below(profile_.exact ? 3U : std::uint32_t{std::size(kTenths)})];
   return std::max(Duration(0), end - gateway_.now() + milliseconds(100) * tenths);
 }
 
@@ -435,6 +437,17 @@ void Rig::flush() {
   naive_.flush(protocol, external, gateway_.now());
 }
 
+// Another engine goes on where this one was. What it does not take over must not be there.
+void Rig::restart() {
+  const Gauges gauges = gateway_.engine.gauges();
+  if (gauges.datagrams > 0 || gauges.held_syns > 0 || !pieces_.empty()) return;
+  doing_ = "restart";
+  const Restored restored = gateway_.restart(1 + below(20));
+  if (restored.left_out > 0) fail("a snapshot was not restored whole");
+  naive_.forget_order();
+  compare_tables();
+}
+
 // --- What must be the same.
 
 // Every packet has met one fate and is counted under it, refused or not; a fragment that was held meets a
@@ -451,7 +464,7 @@ void Rig::check_counters() {
   if (packets + held != gateway_.sent + gateway_.count(Reason::fragment_held)) {
     fail("the counters do not add up to the packets");
   }
-  if (refused != gateway_.observer.refusals.size()) fail("a refused packet was not told");
+  if (refused != gateway_.observed().refusals.size()) fail("a refused packet was not told");
 }
 
 void Rig::compare_tables() {

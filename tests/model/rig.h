@@ -83,6 +83,7 @@ class Rig {
   void pass_time();
   void change_policy();
   void flush();
+  void restart();
   void compare_tables();
   void compare_blocks();
   void check_counters();
@@ -107,8 +108,8 @@ class Rig {
   struct Before {
     std::size_t created, removed;
   };
-  Before before() const { return {gateway_.observer.created.size(), gateway_.observer.removed.size()}; }
-  NaiveNat::Choices choices_since(const Before& before, const Words& words) const;
+  Before before() { return {gateway_.observed().created.size(), gateway_.observed().removed.size()}; }
+  NaiveNat::Choices choices_since(const Before& before, const Words& words);
   void check_answer(const Words& words, const Octets& packet, const Outcome& outcome, Answer expected);
   void check_due_syns();
   bool remembers(const NaiveNat::Mapping& mapping, Endpoint remote) const;

@@ -66,13 +66,6 @@ Policy Rig::other_policy() {
   if (chance(10)) policy.exempt.push_back({Prefix(Address(192, 0, 2, 32), 31), {7001, 7001}});
   policy.timeouts.fragment_wait = seconds(chance(50) ? 2 : 10);
   policy.timeouts.fragment_lifetime = seconds(chance(50) ? 5 : 30);
-  policy.port_forwards.clear();
-  if (chance(30)) {
-    policy.port_forwards.push_back({Protocol::tcp, {Address(), 8443}, {Address(10, 0, 0, 1), 2000}, "web"});
-  }
-  if (chance(30)) {
-    policy.port_forwards.push_back({Protocol::udp, {kPool[0], 2001}, {Address(10, 0, 0, 2), 2001}, "game"});
-  }
   if (profile_.scarce) {
     // A few tight limits at a time, so that each of them is met.
     const auto limit = [&](std::uint32_t least, std::uint32_t spread) {
@@ -152,8 +145,12 @@ void Rig::change_policy() {
   doing_ = "change the policy";
   // The engine ends what has run out when it is asked, and a forward may need that port.
   gateway_.sweep();
+  std::vector<PortForward> forwards;
+  if (chance(30)) forwards.push_back({Protocol::tcp, {Address(), 8443}, {Address(10, 0, 0, 1), 2000}, "web"});
+  if (chance(30)) forwards.push_back({Protocol::udp, {kPool[0], 2001}, {Address(10, 0, 0, 2), 2001}, "game"});
   gateway_.apply(policy);
-  naive_.apply(policy, gateway_.now());
+  gateway_.set_forwards(forwards);
+  naive_.apply(policy, forwards, gateway_.now());
 }
 
 }  // namespace nat::test

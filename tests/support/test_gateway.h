@@ -1,10 +1,11 @@
 // An engine with both its sides in the hands of a test: a clock that stands still until told otherwise,
-// seeded randomness, an observer that writes everything down, and a host whose sockets are a list.
+// seeded randomness, a reader of its events that writes everything down, and sockets that are a list.
 #pragma once
 
 #include <set>
 #include <utility>
 
+#include "config/port_forward.h"
 #include "tests/support/octets.h"
 #include "translation/engine.h"
 
@@ -25,35 +26,18 @@ struct Outcome {
   bool forwarded() const { return action() == Action::forward; }
 };
 
-class RecordingObserver : public Observer {
- public:
+// What the engine's events have said so far.
+struct Observed {
   struct Removal {
     MappingView mapping;
     RemovalCause cause;
   };
-  void mapping_created(const MappingView& mapping, TimePoint) override { created.push_back(mapping); }
-  void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint) override {
-    removed.push_back({mapping, cause});
-  }
-  void refused(const Refusal& refusal, TimePoint) override {
-    refusals.push_back(refusal);
-    refusals.back().octets = {};
-  }
-  bool wants_trace(const Refusal&) override { return curious; }
-  void explained(const Refusal&, const Explanation& explanation, TimePoint) override {
-    explanations.push_back(explanation);
-  }
-
-  void block_changed(const BlockView& block, bool given, TimePoint) override {
-    blocks.emplace_back(block, given);
-  }
-
-  std::vector<std::pair<BlockView, bool>> blocks;  // and whether they were given or came back
+  std::vector<Event> events;  // all that is not a drop
   std::vector<MappingView> created;
   std::vector<Removal> removed;
-  std::vector<Refusal> refusals;
-  bool curious = false;
-  std::vector<Explanation> explanations;  // of refusals, while curious
+  std::vector<DropEvent> refusals;
+  std::vector<std::pair<BlockView, bool>> blocks;  // and whether they were given or came back
+  std::vector<Explanation> explanations;           // of traced drops
 };
 
 class ListedSockets : public LocalSockets {
@@ -91,7 +75,8 @@ class TestGateway {
     sweep();
   }
 
-  ApplyReport apply(const Policy& policy) { return engine.apply(policy, now_); }
+  // Applies the policy and does all that follows from it.
+  ApplyReport apply(const Policy& policy);
   // Changes the policy in force.
   template <typename Change>
   ApplyReport change(Change&& how) {
@@ -99,6 +84,16 @@ class TestGateway {
     how(policy);
     return apply(policy);
   }
+
+  // Makes the engine's configured mappings those of the list. Returns what could not be made.
+  std::vector<MapRefusal> set_forwards(const std::vector<PortForward>& wanted);
+  MapResult map(const MapRequest& request) { return engine.map(request, now_); }
+
+  const Observed& observed();
+  // All that the engine would need after a restart, in pieces of that many records.
+  Octets snapshot(unsigned budget = 64) const;
+  // Replaces the engine by one that knows what the old one did. Fragments and held SYNs are lost.
+  Restored restart(unsigned budget = 64);
 
   std::vector<MappingView> mappings() const;
   std::vector<SessionView> sessions() const;
@@ -111,13 +106,20 @@ class TestGateway {
   std::uint64_t sent = 0;  // packets that were given to the engine
 
  private:
+  const Policy first_policy_;  // whose limits the tables have
   SeededRandom random_;
   TimePoint now_{std::chrono::hours(1)};
+  void note(const Event& event);
+
+  Observed observed_;
+  RingCursor changes_, drops_;
 
  public:
-  RecordingObserver observer;
   ListedSockets host;
   Engine engine;
 };
+
+// A forward without an address is for the first of the pool.
+MapRequest request_for(const PortForward& forward);
 
 }  // namespace nat::test

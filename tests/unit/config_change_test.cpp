@@ -58,10 +58,10 @@ TEST(ConfigChange, AListIsReplaced) {
   const auto other =
       apply_assignments(*one, {"forward.rule=udp 53 -> 10.0.0.1", "forward.rule=udp 54 -> 10.0.0.1"});
   ASSERT_TRUE(other);
-  EXPECT_EQ(other->policy.port_forwards.size(), 2U);
+  EXPECT_EQ(other->port_forwards.size(), 2U);
   const auto none = apply_assignments(*other, {"forward.rule="});
   ASSERT_TRUE(none);
-  EXPECT_TRUE(none->policy.port_forwards.empty());
+  EXPECT_TRUE(none->port_forwards.empty());
 }
 
 TEST(ConfigChange, DifferencesHaveOldAndNew) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "natd/control/event_hub.h"
+#include "tests/support/events.h"
 #include "tests/support/octets.h"
 
 namespace nat {
@@ -8,8 +9,8 @@ namespace {
 
 using test::endpoint;
 
-Refusal refusal(std::uint16_t source_port, Reason reason = Reason::no_mapping) {
-  Refusal made;
+DropEvent refusal(std::uint16_t source_port, Reason reason = Reason::no_mapping) {
+  DropEvent made;
   made.reason = reason;
   made.in = Realm::external;
   made.ip_protocol = 17;
@@ -39,8 +40,8 @@ class ControlEventHub : public testing::Test {
 
 TEST_F(ControlEventHub, KeepsNothingWhileNobodyWatches) {
   hub.watch(false);
-  hub.refused(refusal(1), at(1));
-  hub.mapping_created({}, at(1));
+  hub.dropped(test::at(refusal(1), at(1)), nullptr);
+  hub.changed(test::made(MappingView{}, at(1)));
   hub.watch(true);
   std::vector<MappingEvent> mappings;
   EXPECT_EQ(hub.take_mappings(mappings), 0U);
@@ -49,8 +50,8 @@ TEST_F(ControlEventHub, KeepsNothingWhileNobodyWatches) {
 }
 
 TEST_F(ControlEventHub, ForgetsWhatWaitedWhenTheLastWatcherGoes) {
-  hub.refused(refusal(1), at(1));
-  hub.mapping_created({}, at(1));
+  hub.dropped(test::at(refusal(1), at(1)), nullptr);
+  hub.changed(test::made(MappingView{}, at(1)));
   hub.watch(false);
   hub.watch(true);
   std::vector<MappingEvent> mappings;
@@ -62,8 +63,8 @@ TEST_F(ControlEventHub, ForgetsWhatWaitedWhenTheLastWatcherGoes) {
 TEST_F(ControlEventHub, TellsMappingsInTheirOrderAndOnce) {
   MappingView mapping;
   mapping.id = 3;
-  hub.mapping_created(mapping, at(1));
-  hub.mapping_removed(mapping, RemovalCause::flushed, at(2));
+  hub.changed(test::made(mapping, at(1)));
+  hub.changed(test::ended(mapping, RemovalCause::flushed, at(2)));
   std::vector<MappingEvent> events;
   EXPECT_EQ(hub.take_mappings(events), 0U);
   ASSERT_EQ(events.size(), 2U);
@@ -75,7 +76,8 @@ TEST_F(ControlEventHub, TellsMappingsInTheirOrderAndOnce) {
 }
 
 TEST_F(ControlEventHub, CountsMappingsBeyondItsRoomAsLost) {
-  for (std::size_t i = 0; i < EventHub::kMostMappingEvents + 5; ++i) hub.mapping_created({}, at(1));
+  for (std::size_t i = 0; i < EventHub::kMostMappingEvents + 5; ++i)
+    hub.changed(test::made(MappingView{}, at(1)));
   std::vector<MappingEvent> events;
   EXPECT_EQ(hub.take_mappings(events), 5U);
   EXPECT_EQ(events.size(), EventHub::kMostMappingEvents);
@@ -83,9 +85,9 @@ TEST_F(ControlEventHub, CountsMappingsBeyondItsRoomAsLost) {
 }
 
 TEST_F(ControlEventHub, SumsUpPacketsOfOneKind) {
-  for (int i = 0; i < 37; ++i) hub.refused(refusal(1), at(i));
-  hub.refused(refusal(2), at(40));
-  hub.refused(refusal(1, Reason::filtered_by_port), at(41));
+  for (int i = 0; i < 37; ++i) hub.dropped(test::at(refusal(1), at(i)), nullptr);
+  hub.dropped(test::at(refusal(2), at(40)), nullptr);
+  hub.dropped(test::at(refusal(1, Reason::filtered_by_port), at(41)), nullptr);
   const auto events = tick();
   ASSERT_EQ(events.size(), 3U);
   EXPECT_EQ(events[0].packets, 37U);
@@ -96,10 +98,10 @@ TEST_F(ControlEventHub, SumsUpPacketsOfOneKind) {
 }
 
 TEST_F(ControlEventHub, TellsANewKindSoonAndItsRepetitionsWithTheInterval) {
-  hub.refused(refusal(1), at(1));
+  hub.dropped(test::at(refusal(1), at(1)), nullptr);
   EXPECT_EQ(tick().size(), 1U);
-  hub.refused(refusal(1), at(2));
-  hub.refused(refusal(1), at(3));
+  hub.dropped(test::at(refusal(1), at(2)), nullptr);
+  hub.dropped(test::at(refusal(1), at(3)), nullptr);
   EXPECT_TRUE(tick().empty()) << "known by now";
   const auto events = end_interval();
   ASSERT_EQ(events.size(), 1U);
@@ -108,11 +110,11 @@ TEST_F(ControlEventHub, TellsANewKindSoonAndItsRepetitionsWithTheInterval) {
 }
 
 TEST_F(ControlEventHub, AFloodIsOneEventForEachInterval) {
-  hub.refused(refusal(1), at(1));
+  hub.dropped(test::at(refusal(1), at(1)), nullptr);
   tick();
   for (int interval = 0; interval < 3; ++interval) {
     for (int i = 0; i < 10; ++i) {
-      hub.refused(refusal(1), at(2));
+      hub.dropped(test::at(refusal(1), at(2)), nullptr);
       EXPECT_TRUE(tick().empty());
     }
     const auto events = end_interval();
@@ -120,18 +122,18 @@ TEST_F(ControlEventHub, AFloodIsOneEventForEachInterval) {
     EXPECT_EQ(events[0].packets, 10U);
   }
   EXPECT_TRUE(end_interval().empty()) << "it has ended";
-  hub.refused(refusal(1), at(9));
+  hub.dropped(test::at(refusal(1), at(9)), nullptr);
   EXPECT_EQ(tick().size(), 1U) << "and is news again";
 }
 
 TEST_F(ControlEventHub, KindsBeyondItsRoomAreCountedAndMakeRoomAgain) {
   constexpr std::uint16_t kKinds = 4 * EventHub::kMostRefusalEvents;
-  for (std::uint16_t port = 0; port < kKinds; ++port) hub.refused(refusal(port), at(1));
+  for (std::uint16_t port = 0; port < kKinds; ++port) hub.dropped(test::at(refusal(port), at(1)), nullptr);
   const auto events = end_interval();
   EXPECT_LE(events.size(), EventHub::kMostRefusalEvents);
   EXPECT_GT(events.size(), EventHub::kMostRefusalEvents / 2);
   EXPECT_EQ(events.size() + lost, kKinds) << "every packet is told or counted as lost";
-  hub.refused(refusal(1), at(2));
+  hub.dropped(test::at(refusal(1), at(2)), nullptr);
   EXPECT_EQ(tick().size(), 1U);
   EXPECT_EQ(lost, 0U);
 }

@@ -40,8 +40,8 @@ SessionView session() {
   return view;
 }
 
-Refusal inbound_refusal() {
-  Refusal refusal;
+DropEvent inbound_refusal() {
+  DropEvent refusal;
   refusal.reason = Reason::filtered_by_address;
   refusal.in = Realm::external;
   refusal.ip_protocol = 17;
@@ -112,7 +112,7 @@ TEST(ControlFilter, TheFarEndOfARefusedPacketIsItsRemote) {
   EXPECT_FALSE(filter({"internal", "0.0.0.0/0"}).matches(inbound_refusal()))
       << "it names no internal endpoint";
 
-  Refusal outbound = inbound_refusal();
+  DropEvent outbound = inbound_refusal();
   outbound.in = Realm::internal;
   outbound.source = endpoint("10.0.0.1:5000");
   outbound.destination = endpoint("192.0.2.32:9");

@@ -2,6 +2,7 @@
 // make it wait, grow, or forget the others.
 #include <chrono>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -29,14 +30,34 @@ using namespace std::chrono_literals;
 class FakeService : public Service {
  public:
   explicit FakeService(const Settings& settings)
-      : engine_(policy(settings), random_, nullptr), settings_(settings) {}
+      : engine_(policy(settings), random_, nullptr), settings_(settings) {
+    engine_.subscribe(drop_log_);
+  }
 
   SharedEngine& shared_engine() override { return engine_; }
-  Settings settings() override { return settings_; }
-  ApplyOutcome apply(const Settings& settings) override {
-    settings_ = settings;
-    return {"", engine_.lock()->apply(policy(settings), monotonic_now())};
+  Settings settings() override {
+    const std::lock_guard lock(mutex_);
+    return settings_;
   }
+  ChangeReport change(const Edit& edit) override {
+    const std::lock_guard lock(mutex_);
+    ChangeReport changed;
+    changed.before = changed.after = settings_;
+    auto wanted = edit(settings_);
+    if (!wanted) {
+      changed.problems = wanted.problems();
+      return changed;
+    }
+    settings_ = changed.after = *wanted;
+    changed.report = engine_.lock()->apply(policy(settings_), monotonic_now());
+    changed.refused = forwards_.sync(settings_.port_forwards, false);
+    return changed;
+  }
+  std::vector<PortForwards::Entry> port_forwards() override {
+    const std::lock_guard lock(mutex_);
+    return forwards_.entries();
+  }
+  DropLog& drop_log() override { return drop_log_; }
   Links links() override {
     return {"lan0", "wan0", 1, 2, address("10.0.0.254"), {address("203.0.113.11")}, 1500};
   }
@@ -56,6 +77,9 @@ class FakeService : public Service {
 
   SeededRandom random_{1};
   SharedEngine engine_;
+  DropLog drop_log_{random_};
+  PortForwards forwards_{engine_};
+  std::mutex mutex_;
   Settings settings_;
 };
 
@@ -285,7 +309,7 @@ TEST_F(ControlServerTest, APortForwardThatCannotBeMadeLeavesNoTrace) {
   const auto refused = ask(add);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().hint, "end that mapping first: natctl flush external 203.0.113.11:1024");
-  EXPECT_TRUE(service.settings().policy.port_forwards.empty());
+  EXPECT_TRUE(service.settings().port_forwards.empty());
 }
 
 // A refused packet is listed, explained as it was then, and as it would be now.

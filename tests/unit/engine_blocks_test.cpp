@@ -83,7 +83,7 @@ TEST(EngineBlocks, OwnFirstThenExtra) {
   }
   EXPECT_EQ(ports.size(), 4032U);
   EXPECT_FALSE(rising);
-  EXPECT_TRUE(gateway.observer.blocks.empty());
+  EXPECT_TRUE(gateway.observed().blocks.empty());
 
   for (std::uint16_t i = 0; i < 20; ++i) {
     const Outcome out =
@@ -91,10 +91,10 @@ TEST(EngineBlocks, OwnFirstThenExtra) {
     ASSERT_TRUE(out.forwarded());
     EXPECT_GE(source_of(out.packet).port, 57472);
   }
-  ASSERT_EQ(gateway.observer.blocks.size(), 2U);
-  EXPECT_EQ(gateway.observer.blocks[0].first.host, subscriber(2));
-  EXPECT_EQ(gateway.observer.blocks[0].first.ports, (PortRange{57472, 57481}));
-  EXPECT_EQ(gateway.observer.blocks[1].first.ports, (PortRange{57482, 57491}));
+  ASSERT_EQ(gateway.observed().blocks.size(), 2U);
+  EXPECT_EQ(gateway.observed().blocks[0].first.host, subscriber(2));
+  EXPECT_EQ(gateway.observed().blocks[0].first.ports, (PortRange{57472, 57481}));
+  EXPECT_EQ(gateway.observed().blocks[1].first.ports, (PortRange{57482, 57491}));
   EXPECT_EQ(gateway.engine.blocks_of(subscriber(2)).size(), 3U);
   EXPECT_EQ(gateway.from_inside(udp("10.0.0.2:20000", kOut1)).reason, Reason::ports_exhausted);
   EXPECT_TRUE(gateway.from_inside(udp("10.0.0.3:20000", kOut1)).forwarded());
@@ -104,8 +104,8 @@ TEST(EngineBlocks, OwnFirstThenExtra) {
 
   gateway.pass(seconds(400));
   gateway.sweep();
-  ASSERT_EQ(gateway.observer.blocks.size(), 4U);
-  EXPECT_FALSE(gateway.observer.blocks[3].second);
+  ASSERT_EQ(gateway.observed().blocks.size(), 4U);
+  EXPECT_FALSE(gateway.observed().blocks[3].second);
   EXPECT_EQ(gateway.engine.blocks_of(subscriber(2)).size(), 1U);
 }
 
@@ -137,7 +137,7 @@ TEST(EngineBlocks, Strangers) {
   const Outcome out = gateway.from_inside(udp("10.0.0.200:4321", kOut1));
   ASSERT_TRUE(out.forwarded());
   EXPECT_GE(source_of(out.packet).port, 57472);
-  EXPECT_EQ(gateway.observer.blocks.size(), 1U);
+  EXPECT_EQ(gateway.observed().blocks.size(), 1U);
 }
 
 // An extra block whose ports all rest is of no use to its next host, who gets another one.
@@ -148,11 +148,11 @@ TEST(EngineBlocks, ABlockAtRestIsPassedOver) {
   TestGateway gateway(policy);
   const Endpoint first = source_of(gateway.from_inside(udp("10.0.0.200:4321", kOut1)).packet);
   gateway.pass(seconds(302));
-  ASSERT_EQ(gateway.observer.blocks.size(), 2U);
+  ASSERT_EQ(gateway.observed().blocks.size(), 2U);
   const Endpoint second = source_of(gateway.from_inside(udp("10.0.0.201:4321", kOut1)).packet);
   EXPECT_NE(second, first);
   EXPECT_EQ(gateway.engine.blocks_of(address("10.0.0.201")).size(), 1U);
-  EXPECT_EQ(gateway.observer.blocks.size(), 3U);
+  EXPECT_EQ(gateway.observed().blocks.size(), 3U);
 }
 
 // So is one whose ports sockets of the gateway have.
@@ -164,7 +164,7 @@ TEST(EngineBlocks, AnOccupiedBlockIsPassedOver) {
   gateway.host.sockets.insert({Protocol::udp, 57472});
   EXPECT_EQ(source_of(gateway.from_inside(udp("10.0.0.200:4321", kOut1)).packet).port, 57473);
   EXPECT_EQ(source_of(gateway.from_inside(tcp("10.0.0.201:4321", kOut1, kSyn)).packet).port, 57472);
-  EXPECT_EQ(gateway.observer.blocks.size(), 2U);
+  EXPECT_EQ(gateway.observed().blocks.size(), 2U);
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ TEST(EngineLimits, EveryPortInUse) {
   EXPECT_EQ(outcome.reply[1], 0xb8);  // I10d
   EXPECT_EQ(quote_of(outcome.reply), refused);
   EXPECT_TRUE(checksums_valid(outcome.reply));
-  EXPECT_TRUE(gateway.observer.removed.empty());
+  EXPECT_TRUE(gateway.observed().removed.empty());
   for (std::uint32_t i = 0; i < kPorts; i += 97) {
     ASSERT_TRUE(gateway
                     .from_inside(
@@ -399,11 +399,11 @@ TEST(EngineLimits, ExpiryInSteps) {
   std::size_t removed = 0;
   while (gateway.engine.expire(gateway.now(), 100) <= gateway.now()) {
     ++steps;
-    ASSERT_LE(gateway.observer.removed.size() - removed, 100U);
-    removed = gateway.observer.removed.size();
+    ASSERT_LE(gateway.observed().removed.size() - removed, 100U);
+    removed = gateway.observed().removed.size();
   }
   EXPECT_GE(steps, 99U);
-  EXPECT_EQ(gateway.observer.removed.size(), 10000U);
+  EXPECT_EQ(gateway.observed().removed.size(), 10000U);
   EXPECT_EQ(gateway.engine.gauges().hosts, 0U);
 }
 

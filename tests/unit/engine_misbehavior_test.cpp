@@ -112,7 +112,7 @@ TEST(EngineMisbehavior, AFilteredPacketEndsTheMapping) {
   gateway.from_inside(udp(kIn1, kOut1));
   EXPECT_EQ(gateway.from_outside(udp(kOut2, kExternal)).reason, Reason::filtered_by_address);
   EXPECT_TRUE(gateway.mappings().empty());
-  EXPECT_EQ(gateway.observer.removed.at(0).cause, RemovalCause::misbehaved);
+  EXPECT_EQ(gateway.observed().removed.at(0).cause, RemovalCause::misbehaved);
   EXPECT_EQ(gateway.from_outside(udp(kOut1, kExternal)).reason, Reason::no_mapping);
   EXPECT_TRUE(gateway.from_inside(udp(kIn1, kOut1)).forwarded());
   EXPECT_TRUE(gateway.from_outside(udp(kOut1, kExternal)).forwarded());
@@ -120,8 +120,8 @@ TEST(EngineMisbehavior, AFilteredPacketEndsTheMapping) {
 
 TEST(EngineMisbehavior, OtherRefusalsEndNothing) {
   Policy policy = misbehaving([](Misbehavior& m) { m.filter_ends_mapping = true; });
-  policy.port_forwards = {{Protocol::tcp, endpoint("0.0.0.0:80"), endpoint("10.0.0.1:80"), ""}};
   TestGateway gateway(policy);
+  gateway.set_forwards({{Protocol::tcp, endpoint("0.0.0.0:80"), endpoint("10.0.0.1:80"), ""}});
   gateway.from_inside(tcp(kIn1, kOut1, kSyn));
   EXPECT_EQ(gateway.from_outside(tcp(kOut2, kExternal, kAck)).reason, Reason::tcp_no_session);
   EXPECT_EQ(gateway.from_outside(tcp(kOut2, "203.0.113.11:80", kAck)).reason, Reason::tcp_no_session);
@@ -193,9 +193,9 @@ TEST(EngineMisbehavior, MappingsAreLostAsOftenAsAsked) {
   gateway.from_inside(udp(kIn1, kOut1));
   const auto losses_of = [&](std::uint32_t rate) {
     gateway.change([&](Policy& changed) { changed.misbehavior.mapping_loss = rate; });
-    const std::size_t before = gateway.observer.removed.size();
+    const std::size_t before = gateway.observed().removed.size();
     for (int i = 0; i < 2000; ++i) EXPECT_TRUE(gateway.from_inside(udp(kIn1, kOut1)).forwarded());
-    return gateway.observer.removed.size() - before;
+    return gateway.observed().removed.size() - before;
   };
   EXPECT_EQ(losses_of(0), 0U);
   EXPECT_EQ(losses_of(1000), 2000U);
@@ -222,13 +222,13 @@ TEST(EngineMisbehavior, AMappingUnderARuleIsLostToo) {
   TestGateway gateway(policy);
   gateway.from_inside(udp(kIn1, kOut1));
   gateway.from_inside(udp(kIn1, "192.0.2.31:7001"));
-  EXPECT_EQ(gateway.observer.removed.size(), 1U);
+  EXPECT_EQ(gateway.observed().removed.size(), 1U);
 }
 
 TEST(EngineMisbehavior, APortForwardIsNotLost) {
   Policy policy = misbehaving([](Misbehavior& m) { m.mapping_loss = 1000; });
-  policy.port_forwards = {{Protocol::udp, endpoint("0.0.0.0:9000"), endpoint(kIn1), ""}};
   TestGateway gateway(policy);
+  gateway.set_forwards({{Protocol::udp, endpoint("0.0.0.0:9000"), endpoint(kIn1), ""}});
   EXPECT_EQ(source_of(gateway.from_inside(udp(kIn1, kOut1)).packet), endpoint("203.0.113.11:9000"));
   EXPECT_EQ(gateway.mappings().size(), 1U);
 }

@@ -79,8 +79,9 @@ TEST(EnginePolicy, AnAddressLeavesAndAnotherComes) {
   const ApplyReport report =
       gateway.change([](Policy& policy) { policy.external_addresses = {address("203.0.113.99")}; });
   EXPECT_EQ(report.removed_mappings, 1U);
-  ASSERT_EQ(gateway.observer.removed.size(), 1U);
-  EXPECT_EQ(gateway.observer.removed[0].cause, RemovalCause::address_lost);
+  gateway.sweep();
+  ASSERT_EQ(gateway.observed().removed.size(), 1U);
+  EXPECT_EQ(gateway.observed().removed[0].cause, RemovalCause::address_lost);
   EXPECT_EQ(gateway.from_outside(udp(kOut1, kExternal)).reason, Reason::not_ours);
   EXPECT_EQ(source_of(gateway.from_inside(udp(kIn1, kOut1)).packet), endpoint("203.0.113.99:4321"));
   gateway.change([](Policy& policy) { policy.external_addresses.clear(); });
@@ -91,9 +92,8 @@ TEST(EnginePolicy, AnAddressLeavesAndAnotherComes) {
 // --- Port forwards.
 
 TEST(EnginePolicy, AForwardLetsEverybodyIn) {
-  Policy policy = plain_policy();
-  policy.port_forwards = {forward(Protocol::tcp, "0.0.0.0:8443", "10.0.0.1:443", "web")};
-  TestGateway gateway(policy);
+  TestGateway gateway;
+  gateway.set_forwards({forward(Protocol::tcp, "0.0.0.0:8443", "10.0.0.1:443", "web")});
   const Outcome syn = gateway.from_outside(tcp(kOut1, "203.0.113.11:8443", kSyn));
   ASSERT_TRUE(syn.forwarded());
   EXPECT_EQ(destination_of(syn.packet), endpoint("10.0.0.1:443"));
@@ -113,43 +113,39 @@ TEST(EnginePolicy, AForwardLetsEverybodyIn) {
 TEST(EnginePolicy, AForwardIsTheMappingOfItsHost) {
   Policy policy = plain_policy();
   policy.udp.mapping = Behavior::address_and_port_dependent;
-  policy.port_forwards = {forward(Protocol::udp, "203.0.113.11:9000", "10.0.0.1:4321")};
   TestGateway gateway(policy);
+  gateway.set_forwards({forward(Protocol::udp, "203.0.113.11:9000", "10.0.0.1:4321")});
   EXPECT_EQ(source_of(gateway.from_inside(udp(kIn1, kOut1)).packet), endpoint("203.0.113.11:9000"));
   EXPECT_EQ(source_of(gateway.from_inside(udp(kIn1, kOut2)).packet), endpoint("203.0.113.11:9000"));
 }
 
 TEST(EnginePolicy, ForwardsComeAndGo) {
   TestGateway gateway;
-  ApplyReport report = gateway.change([](Policy& policy) {
-    policy.port_forwards = {forward(Protocol::tcp, "0.0.0.0:8443", "10.0.0.1:443", "web"),
-                            forward(Protocol::tcp, "0.0.0.0:8444", "10.0.0.2:443", "other")};
-  });
-  EXPECT_TRUE(report.refused.empty());
+  const auto web = forward(Protocol::tcp, "0.0.0.0:8443", "10.0.0.1:443", "web");
+  const auto other = forward(Protocol::tcp, "0.0.0.0:8444", "10.0.0.2:443", "other");
+  EXPECT_TRUE(gateway.set_forwards({web, other}).empty());
   EXPECT_EQ(gateway.mappings().size(), 2U);
   const std::uint64_t kept = gateway.mappings()[1].id;
   gateway.from_outside(tcp(kOut1, "203.0.113.11:8443", kSyn));
-  report = gateway.change([](Policy& policy) { policy.port_forwards.erase(policy.port_forwards.begin()); });
-  EXPECT_EQ(report.removed_mappings, 1U);
+  EXPECT_TRUE(gateway.set_forwards({other}).empty());
   ASSERT_EQ(gateway.mappings().size(), 1U);
   EXPECT_EQ(gateway.mappings()[0].id, kept);
   EXPECT_EQ(gateway.from_outside(tcp(kOut1, "203.0.113.11:8443", kSyn)).reason, Reason::unsolicited_syn);
-  EXPECT_EQ(gateway.observer.removed.back().cause, RemovalCause::deleted);
+  EXPECT_EQ(gateway.observed().removed.back().cause, RemovalCause::deleted);
 }
 
 TEST(EnginePolicy, ForwardsThatCannotBeMadeSayWhy) {
   TestGateway gateway;
   gateway.host.sockets = {{Protocol::tcp, 22}};
   gateway.from_inside(tcp(kIn1, kOut1, kSyn));
-  const ApplyReport report = gateway.change([](Policy& policy) {
-    policy.port_forwards = {forward(Protocol::tcp, "0.0.0.0:4321", "10.0.0.9:80"),
-                            forward(Protocol::tcp, "0.0.0.0:22", "10.0.0.9:22"),
-                            forward(Protocol::tcp, "198.51.100.1:80", "10.0.0.9:80")};
-  });
-  ASSERT_EQ(report.refused.size(), 3U);
-  EXPECT_NE(report.refused[0].find("in use by 10.0.0.1:4321"), std::string::npos);
-  EXPECT_NE(report.refused[1].find("program on the gateway"), std::string::npos);
-  EXPECT_NE(report.refused[2].find("not one of natd's"), std::string::npos);
+  const auto refused = gateway.set_forwards({forward(Protocol::tcp, "0.0.0.0:4321", "10.0.0.9:80"),
+                                             forward(Protocol::tcp, "0.0.0.0:22", "10.0.0.9:22"),
+                                             forward(Protocol::tcp, "198.51.100.1:80", "10.0.0.9:80")});
+  ASSERT_EQ(refused.size(), 3U);
+  EXPECT_EQ(refused[0].error, MapError::port_taken);
+  EXPECT_EQ(refused[0].holder, endpoint("10.0.0.1:4321"));
+  EXPECT_EQ(refused[1].error, MapError::port_of_gateway);
+  EXPECT_EQ(refused[2].error, MapError::not_external);
   EXPECT_EQ(gateway.mappings().size(), 1U);
   EXPECT_EQ(gateway.engine.gauges().hosts, 1U);
 }
@@ -159,16 +155,13 @@ TEST(EnginePolicy, AForwardTakesAnExpiredPort) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn1, kOut1));
   gateway.advance(seconds(302));
-  const ApplyReport report = gateway.change(
-      [](Policy& policy) { policy.port_forwards = {forward(Protocol::udp, "0.0.0.0:4321", "10.0.0.9:80")}; });
-  EXPECT_TRUE(report.refused.empty());
+  EXPECT_TRUE(gateway.set_forwards({forward(Protocol::udp, "0.0.0.0:4321", "10.0.0.9:80")}).empty());
   EXPECT_EQ(destination_of(gateway.from_outside(udp(kOut2, kExternal)).packet), endpoint("10.0.0.9:80"));
 }
 
 TEST(EnginePolicy, HairpinToAForward) {
-  Policy policy = plain_policy();
-  policy.port_forwards = {forward(Protocol::tcp, "0.0.0.0:8443", "10.0.0.9:443")};
-  TestGateway gateway(policy);
+  TestGateway gateway;
+  gateway.set_forwards({forward(Protocol::tcp, "0.0.0.0:8443", "10.0.0.9:443")});
   const Outcome syn = gateway.from_inside(tcp(kIn1, "203.0.113.11:8443", kSyn));
   EXPECT_EQ(syn.reason, Reason::hairpinned);
   EXPECT_EQ(destination_of(syn.packet), endpoint("10.0.0.9:443"));
@@ -177,20 +170,21 @@ TEST(EnginePolicy, HairpinToAForward) {
 // --- Flushing and looking.
 
 TEST(EnginePolicy, FlushTakesEffectAtOnceAndLeavesForwardsAlone) {
-  Policy policy = plain_policy();
-  policy.port_forwards = {forward(Protocol::tcp, "0.0.0.0:8443", "10.0.0.9:443")};
-  TestGateway gateway(policy);
+  TestGateway gateway;
+  gateway.set_forwards({forward(Protocol::tcp, "0.0.0.0:8443", "10.0.0.9:443")});
   gateway.from_inside(udp(kIn1, kOut1));
   gateway.from_inside(udp("10.0.0.2:5000", kOut1));
   std::uint64_t cursor = 0;
   std::uint32_t flushed = 0;
   do {
-    flushed += gateway.engine.flush(
-        cursor, 1,
-        [](const MappingView& m) {
-          return m.internal.address == address("10.0.0.1") || m.origin == Origin::configured;
-        },
-        gateway.now());
+    flushed += gateway.engine
+                   .flush(
+                       cursor, 1,
+                       [](const MappingView& m) {
+                         return m.internal.address == address("10.0.0.1") || m.origin == Origin::configured;
+                       },
+                       gateway.now())
+                   .mappings;
   } while (cursor != 0);
   EXPECT_EQ(flushed, 1U);
   EXPECT_EQ(gateway.from_outside(udp(kOut1, kExternal)).reason, Reason::no_mapping);
@@ -227,11 +221,11 @@ TEST(EnginePolicy, EventsAreToldOnce) {
   TestGateway gateway;
   gateway.from_inside(udp(kIn1, kOut1));
   gateway.from_inside(udp(kIn1, kOut2));
-  ASSERT_EQ(gateway.observer.created.size(), 1U);
-  EXPECT_EQ(gateway.observer.created[0].external, endpoint(kExternal));
+  ASSERT_EQ(gateway.observed().created.size(), 1U);
+  EXPECT_EQ(gateway.observed().created[0].external, endpoint(kExternal));
   gateway.pass(seconds(302));
-  ASSERT_EQ(gateway.observer.removed.size(), 1U);
-  EXPECT_EQ(gateway.observer.removed[0].cause, RemovalCause::expired);
+  ASSERT_EQ(gateway.observed().removed.size(), 1U);
+  EXPECT_EQ(gateway.observed().removed[0].cause, RemovalCause::expired);
   EXPECT_EQ(gateway.engine.counters().mappings_created, 1U);
   EXPECT_EQ(gateway.engine.counters().mappings_removed, 1U);
   EXPECT_EQ(gateway.engine.counters().sessions_created, 2U);

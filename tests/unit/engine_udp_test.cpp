@@ -136,8 +136,8 @@ TEST(EngineUdp, SequentialPorts) {
   Policy policy = with(Behavior::address_and_port_dependent, Behavior::address_and_port_dependent);
   policy.ports.allocation = Allocation::sequential;
   policy.ports.ranges = {{2000, 2003}};
-  policy.port_forwards = {{Protocol::udp, endpoint("0.0.0.0:2002"), endpoint("10.0.0.9:5000"), ""}};
   TestGateway gateway(policy);
+  gateway.set_forwards({{Protocol::udp, endpoint("0.0.0.0:2002"), endpoint("10.0.0.9:5000"), ""}});
   const auto port = [&](std::uint16_t remote) {
     return source_of(gateway.from_inside(udp(endpoint(kIn1), {address("192.0.2.31"), remote})).packet).port;
   };
@@ -325,8 +325,8 @@ TEST(EngineUdp, WhatIsNotTranslatedIsDroppedAndCounted) {
   EXPECT_EQ(gateway.count(Reason::unsupported_protocol), 3U);
   EXPECT_EQ(gateway.from_inside(udp(kIn1, kOut1).ip_options({131, 7, 4, 192, 0, 2, 9, 0})).reason,
             Reason::source_route);
-  EXPECT_EQ(gateway.observer.refusals.size(), 4U);
-  EXPECT_EQ(gateway.observer.refusals[3].source, endpoint(kIn1));
+  EXPECT_EQ(gateway.observed().refusals.size(), 4U);
+  EXPECT_EQ(gateway.observed().refusals[3].source, endpoint(kIn1));
 }
 
 // The side is decided by where the packet came from, never by its address.

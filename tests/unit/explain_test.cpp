@@ -111,9 +111,7 @@ std::optional<Scenario> refused_from_outside(Reason reason) {
         const Protocol protocol = tcp_too ? Protocol::tcp : Protocol::udp;
         EXPECT_NE(told.remedy.find("port-forward add " + std::string(to_string(protocol)) + " " + kNowhere),
                   std::string::npos);
-        gateway.change([&](Policy& p) {
-          p.port_forwards.push_back({protocol, endpoint(kNowhere), endpoint(kIn2), ""});
-        });
+        gateway.set_forwards({{protocol, endpoint(kNowhere), endpoint(kIn2), ""}});
       };
       return scenario;
     }
@@ -282,15 +280,15 @@ void expect_passes(TestGateway& gateway, const Scenario& scenario) {
 void expect_refused_and_remedied(Reason reason, const Scenario& scenario) {
   TestGateway gateway(scenario.policy);
   scenario.arrange(gateway);
-  gateway.observer.curious = true;
+  const std::size_t before = gateway.observed().explanations.size();
   Explanation told;
   const Outcome outcome = ask_and_do(gateway, scenario.packet, scenario.in, told);
   ASSERT_STREQ(to_string(outcome.reason), to_string(reason));
   ASSERT_FALSE(told.steps.empty());
   EXPECT_EQ(told.steps.back().name, "verdict");
 
-  ASSERT_EQ(gateway.observer.explanations.size(), 1U) << "and the observer hears the same";
-  const Explanation& after = gateway.observer.explanations[0];
+  ASSERT_EQ(gateway.observed().explanations.size(), before + 1) << "and the event says the same";
+  const Explanation& after = gateway.observed().explanations.back();
   EXPECT_EQ(after.reason, reason);
   EXPECT_EQ(after.remedy, told.remedy);
   EXPECT_EQ(after.setting, told.setting);
@@ -476,14 +474,13 @@ TEST(Explain, ComesTrueForWhatPasses) {
 
 TEST(Explain, AHeldFragmentIsExplainedWhenItIsGivenUp) {
   TestGateway gateway;
-  gateway.observer.curious = true;
   Explanation told;
   EXPECT_EQ(ask_and_do(gateway, pieces(kIn1, kOut1)[1], Realm::internal, told).reason, Reason::fragment_held);
-  EXPECT_TRUE(gateway.observer.explanations.empty());
+  EXPECT_TRUE(gateway.observed().explanations.empty());
   gateway.pass(seconds(2));
   ASSERT_EQ(gateway.released().size(), 1U);
-  ASSERT_EQ(gateway.observer.explanations.size(), 1U);
-  const Explanation& after = gateway.observer.explanations[0];
+  ASSERT_EQ(gateway.observed().explanations.size(), 1U);
+  const Explanation& after = gateway.observed().explanations[0];
   EXPECT_EQ(after.reason, Reason::fragment_timeout);
   EXPECT_EQ(after.source.address, address("10.0.0.1"));
   // With the remedy, the first fragment that comes after those two seconds is in time.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/events.h"
+
 namespace nat {
 namespace {
 
@@ -24,8 +26,8 @@ MappingView mapping() {
 TEST(MappingLog, TellsBeginningAndEndWithTheirTimes) {
   MappingLog log;
   log.enable(true);
-  log.mapping_created(mapping(), kStart);
-  log.mapping_removed(mapping(), RemovalCause::expired, kStart + 301s);
+  log.changed(test::made(mapping(), kStart));
+  log.changed(test::ended(mapping(), RemovalCause::expired, kStart + 301s));
   EXPECT_EQ(log.take(kStart + 302s, kUnix + 302000),
             (std::vector<std::string>{
                 "mapping made 2026-11-21T13:12:47.123Z udp 10.0.0.1:4321 -> 203.0.113.11:50000",
@@ -37,7 +39,7 @@ TEST(MappingLog, TellsBeginningAndEndWithTheirTimes) {
 TEST(MappingLog, NeverNamesARemote) {
   MappingLog log;
   log.enable(true);
-  log.mapping_created(mapping(), kStart);
+  log.changed(test::made(mapping(), kStart));
   for (const std::string& line : log.take(kStart, kUnix))
     EXPECT_EQ(line.find("192.0.2.31"), std::string::npos) << line;
 }
@@ -46,8 +48,8 @@ TEST(MappingLog, NeverNamesARemote) {
 TEST(MappingLog, TellsOfBlocksWithoutBeingAsked) {
   MappingLog log;
   const BlockView block{Address(203, 0, 113, 11), {57472, 57535}, true, Address(10, 0, 0, 2)};
-  log.block_changed(block, true, kStart);
-  log.block_changed(block, false, kStart + 1s);
+  log.changed(test::block_event(block, true, kStart));
+  log.changed(test::block_event(block, false, kStart + 1s));
   EXPECT_EQ(log.take(kStart + 1s, kUnix + 1000),
             (std::vector<std::string>{
                 "block given 2026-11-21T13:12:47.123Z 203.0.113.11 57472-57535 to 10.0.0.2",
@@ -56,12 +58,12 @@ TEST(MappingLog, TellsOfBlocksWithoutBeingAsked) {
 
 TEST(MappingLog, KeepsSilentWhenNobodyAsked) {
   MappingLog log;
-  log.mapping_created(mapping(), kStart);
+  log.changed(test::made(mapping(), kStart));
   EXPECT_TRUE(log.take(kStart, kUnix).empty());
   log.enable(true);
-  log.mapping_created(mapping(), kStart);
+  log.changed(test::made(mapping(), kStart));
   log.enable(false);
-  log.mapping_created(mapping(), kStart);
+  log.changed(test::made(mapping(), kStart));
   EXPECT_EQ(log.take(kStart, kUnix).size(), 1U);
 }
 
@@ -70,8 +72,8 @@ TEST(MappingLog, KeepsSilentWhenNobodyAsked) {
 TEST(MappingLog, AlwaysTellsOfExtraBlocks) {
   MappingLog log;
   const BlockView block{Address(203, 0, 113, 11), {57472, 57535}, true, Address(10, 0, 0, 1)};
-  log.block_changed(block, true, kStart);
-  log.block_changed(block, false, kStart + 301s);
+  log.changed(test::block_event(block, true, kStart));
+  log.changed(test::block_event(block, false, kStart + 301s));
   EXPECT_EQ(log.take(kStart + 301s, kUnix + 301000),
             (std::vector<std::string>{
                 "block given 2026-11-21T13:12:47.123Z 203.0.113.11 57472-57535 to 10.0.0.1",
@@ -81,7 +83,7 @@ TEST(MappingLog, AlwaysTellsOfExtraBlocks) {
 TEST(MappingLog, CountsWhatDoesNotFit) {
   MappingLog log;
   log.enable(true);
-  for (std::size_t i = 0; i < MappingLog::kMostWaiting + 3; ++i) log.mapping_created(mapping(), kStart);
+  for (std::size_t i = 0; i < MappingLog::kMostWaiting + 3; ++i) log.changed(test::made(mapping(), kStart));
   const auto lines = log.take(kStart, kUnix);
   ASSERT_EQ(lines.size(), MappingLog::kMostWaiting + 1);
   EXPECT_EQ(lines.back().substr(0, 2), "3 ");

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/events.h"
 #include "tests/support/octets.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/test_gateway.h"
@@ -53,7 +54,7 @@ class PortMemoryTest : public testing::Test {
 
 TEST_F(PortMemoryTest, APortInUseRestsFromTheRestartOn) {
   const MappingView one = mapping(Protocol::udp, "203.0.113.11:4321", "10.0.0.1:5000");
-  { PortQuarantine(directory_).mapping_created(one, kNow - std::chrono::hours(2)); }
+  { PortQuarantine(directory_).changed(test::made(one, kNow - std::chrono::hours(2))); }
   const auto quarantined = load();
   ASSERT_EQ(quarantined.size(), 1U);
   EXPECT_EQ(quarantined[0].protocol, Protocol::udp);
@@ -70,9 +71,9 @@ TEST_F(PortMemoryTest, AReleasedPortRestsOnlyWhatIsLeft) {
     PortQuarantine memory(directory_);
     for (const char* external : {"203.0.113.11:7", "203.0.113.12:8"}) {
       const MappingView one = mapping(Protocol::icmp, external, "10.0.0.1:7");
-      memory.mapping_created(one, kNow - std::chrono::seconds(300));
+      memory.changed(test::made(one, kNow - std::chrono::seconds(300)));
       const int ago = one.external.port == 7 ? 30 : 130;
-      memory.mapping_removed(one, RemovalCause::expired, kNow - std::chrono::seconds(ago));
+      memory.changed(test::ended(one, RemovalCause::expired, kNow - std::chrono::seconds(ago)));
     }
   }
   const auto quarantined = load();
@@ -86,9 +87,9 @@ TEST_F(PortMemoryTest, TheEarliestEndOfRestComesFirst) {
     PortQuarantine memory(directory_);
     for (const char* external : {"203.0.113.11:1024", "203.0.113.11:65535", "203.0.113.11:1"}) {
       const MappingView one = mapping(Protocol::udp, external, "10.0.0.1:1");
-      memory.mapping_created(one, kNow);
-      memory.mapping_removed(one, RemovalCause::expired,
-                             kNow - std::chrono::seconds(one.external.port / 1024));
+      memory.changed(test::made(one, kNow));
+      memory.changed(
+          test::ended(one, RemovalCause::expired, kNow - std::chrono::seconds(one.external.port / 1024)));
     }
   }
   const auto quarantined = load();
@@ -102,10 +103,10 @@ TEST_F(PortMemoryTest, TheEarliestEndOfRestComesFirst) {
 TEST_F(PortMemoryTest, OnlyWhatRestsIsNoted) {
   {
     PortQuarantine memory(directory_);
-    memory.mapping_created(mapping(Protocol::tcp, "203.0.113.11:80", "10.0.0.1:80"), kNow);
+    memory.changed(test::made(mapping(Protocol::tcp, "203.0.113.11:80", "10.0.0.1:80"), kNow));
     MappingView forward = mapping(Protocol::udp, "203.0.113.11:53", "10.0.0.1:53");
     forward.origin = Origin::configured;
-    memory.mapping_created(forward, kNow);
+    memory.changed(test::made(forward, kNow));
   }
   EXPECT_TRUE(load().empty());
   EXPECT_EQ(file(), fs::path()) << "nobody needs the file";
@@ -113,7 +114,8 @@ TEST_F(PortMemoryTest, OnlyWhatRestsIsNoted) {
 
 TEST_F(PortMemoryTest, AnotherBootsFileIsNotRead) {
   {
-    PortQuarantine(directory_).mapping_created(mapping(Protocol::udp, "203.0.113.11:5", "10.0.0.1:5"), kNow);
+    PortQuarantine(directory_)
+        .changed(test::made(mapping(Protocol::udp, "203.0.113.11:5", "10.0.0.1:5"), kNow));
   }
   {
     std::fstream head(file(), std::ios::in | std::ios::out | std::ios::binary);
@@ -128,14 +130,14 @@ TEST_F(PortMemoryTest, ACutOrGarbledFileDoesNoHarm) {
   for (const std::uintmax_t size : {0U, 1U, 100U, 4096U, 4100U, 4096U + 16U * 2000U}) {
     {
       PortQuarantine(directory_)
-          .mapping_created(mapping(Protocol::udp, "203.0.113.11:3000", "10.0.0.1:5"), kNow);
+          .changed(test::made(mapping(Protocol::udp, "203.0.113.11:3000", "10.0.0.1:5"), kNow));
     }
     fs::resize_file(file(), size);
     EXPECT_TRUE(load().empty()) << size;
   }
   {
     PortQuarantine(directory_)
-        .mapping_created(mapping(Protocol::udp, "203.0.113.11:3000", "10.0.0.1:5"), kNow);
+        .changed(test::made(mapping(Protocol::udp, "203.0.113.11:3000", "10.0.0.1:5"), kNow));
   }
   std::fstream records(file(), std::ios::in | std::ios::out | std::ios::binary);
   records.seekp(4096);
@@ -150,7 +152,7 @@ TEST_F(PortMemoryTest, ACutOrGarbledFileDoesNoHarm) {
 TEST_F(PortMemoryTest, ADirectoryThatCannotBeWrittenIsAProblemToTell) {
   PortQuarantine memory("/proc/there-is-no-such-place");
   EXPECT_NE(memory.problem().find("cannot write"), std::string::npos);
-  memory.mapping_created(mapping(Protocol::udp, "203.0.113.11:5", "10.0.0.1:5"), kNow);
+  memory.changed(test::made(mapping(Protocol::udp, "203.0.113.11:5", "10.0.0.1:5"), kNow));
   EXPECT_TRUE(memory.load(kRest, kNow).empty());
 }
 
@@ -160,7 +162,7 @@ TEST_F(PortMemoryTest, OneThatIsKilledHasNotedAll) {
   const pid_t child = fork();
   if (child == 0) {
     PortQuarantine memory(directory_);
-    memory.mapping_created(mapping(Protocol::udp, "203.0.113.11:9", "10.0.0.1:9"), kNow);
+    memory.changed(test::made(mapping(Protocol::udp, "203.0.113.11:9", "10.0.0.1:9"), kNow));
     raise(SIGKILL);
   }
   waitpid(child, nullptr, 0);
@@ -179,15 +181,15 @@ void remember_on_a_full_disk(const std::string& directory) {
   if (mount("none", directory.c_str(), "tmpfs", 0, "size=96k") != 0) _exit(kRefused);
   PortQuarantine memory(directory);
   const auto note = [&](const char* external) {
-    memory.mapping_created(mapping(Protocol::udp, external, "10.0.0.1:9"), kNow);
+    memory.changed(test::made(mapping(Protocol::udp, external, "10.0.0.1:9"), kNow));
   };
   note("203.0.113.11:9");
   if (!memory.problem().empty()) _exit(1);
   note("203.0.113.11:60000");
   if (memory.problem().find("No space left on device") == std::string::npos) _exit(2);
   note("203.0.113.11:60001");
-  memory.mapping_removed(mapping(Protocol::udp, "203.0.113.11:60000", "10.0.0.1:9"), RemovalCause::expired,
-                         kNow);
+  memory.changed(
+      test::ended(mapping(Protocol::udp, "203.0.113.11:60000", "10.0.0.1:9"), RemovalCause::expired, kNow));
   _exit(PortQuarantine(directory).load(kRest, kNow).size() == 1 ? 0 : 3);
 }
 
@@ -210,8 +212,8 @@ void note_256_addresses(PortQuarantine& memory, bool in_use, TimePoint when) {
   for (std::uint32_t i = 0; i < 256; ++i) {
     MappingView one = mapping(Protocol::udp, "203.0.113.0:5", "10.0.0.1:5");
     one.external.address = Address(one.external.address.value() + i);
-    memory.mapping_created(one, when);
-    if (!in_use) memory.mapping_removed(one, RemovalCause::expired, when);
+    memory.changed(test::made(one, when));
+    if (!in_use) memory.changed(test::ended(one, RemovalCause::expired, when));
   }
 }
 
@@ -219,7 +221,7 @@ TEST_F(PortMemoryTest, AnAddressThatNeedsItsPlaceNoMoreGivesItToTheNext) {
   {
     PortQuarantine memory(directory_);
     note_256_addresses(memory, false, kNow - std::chrono::hours(1));
-    memory.mapping_created(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow);
+    memory.changed(test::made(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow));
     EXPECT_EQ(memory.problem(), "");
   }
   const auto quarantined = load();
@@ -235,7 +237,7 @@ TEST_F(PortMemoryTest, AnAddressThatNeedsItsPlaceNoMoreIsKnownAfterARestart) {
   }
   PortQuarantine memory(directory_);
   EXPECT_TRUE(memory.load(kRest, kNow).empty());
-  memory.mapping_created(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow);
+  memory.changed(test::made(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow));
   EXPECT_EQ(memory.problem(), "");
   EXPECT_EQ(load().size(), 1U);
 }
@@ -245,11 +247,11 @@ TEST_F(PortMemoryTest, WhereAllPlacesAreNeededTheNewcomerIsAProblemToTell) {
     PortQuarantine memory(directory_);
     note_256_addresses(memory, true, kNow - std::chrono::hours(2));
     const MappingView leaving = mapping(Protocol::udp, "203.0.113.9:5", "10.0.0.1:5");
-    memory.mapping_removed(leaving, RemovalCause::expired, kNow - std::chrono::minutes(59));
+    memory.changed(test::ended(leaving, RemovalCause::expired, kNow - std::chrono::minutes(59)));
     EXPECT_EQ(memory.problem(), "");
-    memory.mapping_created(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow);
+    memory.changed(test::made(mapping(Protocol::udp, kNewcomer, "10.0.0.1:7"), kNow));
     EXPECT_EQ(memory.problem().find("no room for 198.51.100.1 in " + file().string() + ": 256 external"), 0U);
-    memory.mapping_created(mapping(Protocol::udp, "203.0.113.9:6", "10.0.0.1:6"), kNow);
+    memory.changed(test::made(mapping(Protocol::udp, "203.0.113.9:6", "10.0.0.1:6"), kNow));
   }
   // The others are dormant as before.
   const auto quarantined = load();
@@ -271,7 +273,7 @@ TEST(EngineRest, ARecalledPortGoesToNobodyElseUntilItHasRested) {
   TestGateway gateway(eight_ports());
   const std::vector<QuarantinedPort> quarantined{{Protocol::udp, endpoint("203.0.113.11:40003"),
                                                   endpoint("10.0.0.1:40003"), gateway.now() + seconds(120)}};
-  gateway.engine.rest(quarantined, gateway.now());
+  gateway.engine.quarantine(quarantined, gateway.now());
   gateway.pass(milliseconds(119'999));
   std::set<std::uint16_t> given;
   for (std::uint16_t i = 0; i < 7; ++i) {
@@ -291,7 +293,7 @@ TEST(EngineRest, ItsOwnerGetsItBackAtOnce) {
   TestGateway gateway;
   const std::vector<QuarantinedPort> quarantined{{Protocol::udp, endpoint("203.0.113.11:4321"),
                                                   endpoint("10.0.0.1:4321"), gateway.now() + seconds(120)}};
-  gateway.engine.rest(quarantined, gateway.now());
+  gateway.engine.quarantine(quarantined, gateway.now());
   EXPECT_NE(source_of(gateway.from_inside(udp("10.0.0.2:4321", "192.0.2.31:1")).packet).port, 4321);
   EXPECT_EQ(source_of(gateway.from_inside(udp("10.0.0.1:4321", "192.0.2.31:1")).packet).port, 4321);
 }
@@ -304,7 +306,7 @@ TEST(EngineRest, WhatCannotRestIsLeftAlone) {
       {Protocol::udp, endpoint("203.0.113.11:5"), endpoint("10.0.0.1:1"), gateway.now() + seconds(120)},
       {Protocol::udp, endpoint("198.51.100.1:40001"), endpoint("10.0.0.1:1"), gateway.now() + seconds(120)},
       {Protocol::udp, endpoint("203.0.113.11:40001"), endpoint("10.0.0.1:1"), gateway.now()}};
-  gateway.engine.rest(quarantined, gateway.now());
+  gateway.engine.quarantine(quarantined, gateway.now());
   const Gauges gauges = gateway.engine.gauges();
   for (const Gauges::Pool& pool : gauges.pools) EXPECT_EQ(pool.quarantined, 0U);
   EXPECT_EQ(source_of(gateway.from_inside(udp("10.0.0.2:1", "192.0.2.31:1")).packet), used);

@@ -36,33 +36,25 @@ constexpr std::size_t kMostDueErrors = 1024;
 
 }  // namespace
 
-void Pipeline::tell_refusal(Reason reason, const PacketView* view, const Packet& packet, Realm in) {
-  Observer* const observer = tables_.observer();
-  if (observer == nullptr) return;
-  Refusal refusal;
-  refusal.reason = reason;
-  refusal.in = in;
-  refusal.length = static_cast<std::uint16_t>(packet.octets.size());
-  refusal.from_gateway = packet.from_gateway;
-  refusal.hop_counted = packet.hop_counted;
-  refusal.octets = packet.octets;
-  if (view != nullptr) {
-    const bool ports = view->translatable() && !view->icmp_error();
-    refusal.ip_protocol = view->ip_protocol();
-    refusal.source = ports ? view->source() : Endpoint{view->source_address(), 0};
-    refusal.destination = ports ? view->destination() : Endpoint{view->destination_address(), 0};
-    if (ports && view->protocol() == Protocol::tcp) refusal.tcp_flags = view->tcp_flags();
-  }
-  observer->refused(refusal, tables_.now());
-  if (observer->wants_trace(refusal)) {
-    observer->explained(refusal, account(packet, in, reason), tables_.now());
-  }
+void Pipeline::notify_drop(Reason reason, const PacketView* view, const Packet& packet, Realm in) {
+  DropEvent& drop = state_.events.add_drop(state_.now);
+  drop.reason = reason;
+  drop.in = in;
+  drop.length = static_cast<std::uint16_t>(packet.octets.size());
+  drop.from_gateway = packet.from_gateway;
+  drop.hop_counted = packet.hop_counted;
+  if (view == nullptr) return;
+  const bool ports = view->translatable() && !view->icmp_error();
+  drop.ip_protocol = view->ip_protocol();
+  drop.source = ports ? view->source() : Endpoint{view->source_address(), 0};
+  drop.destination = ports ? view->destination() : Endpoint{view->destination_address(), 0};
+  if (ports && view->protocol() == Protocol::tcp) drop.tcp_flags = view->tcp_flags();
 }
 
 // RFC 6888 REQ-11: the host hears that there is no room, as a soft error that leaves its other connections
 // alone. The external side hears nothing.
 void Pipeline::answer_refusal(Verdict& verdict, const PacketView& view, Realm in) {
-  const Policy& policy = tables_.policy();
+  const Policy& policy = state_.policy;
   if (in == Realm::external) {
     if (is_unwanted_syn(verdict.reason, view) && may_answer(view)) answer_syn(verdict, view);
     return;
@@ -73,22 +65,22 @@ void Pipeline::answer_refusal(Verdict& verdict, const PacketView& view, Realm in
 }
 
 bool Pipeline::may_send_error() {
-  const Limits& limits = tables_.policy().limits;
-  if (!icmp_rate_.allow(limits.icmp_rate, limits.icmp_burst, tables_.now())) {
-    ++tables_.counters().icmp_errors_suppressed;
+  const Limits& limits = state_.policy.limits;
+  if (!icmp_rate_.allow(limits.icmp_rate, limits.icmp_burst, state_.now)) {
+    ++state_.counters.icmp_errors_suppressed;
     return false;
   }
-  ++tables_.counters().icmp_errors_made;
+  ++state_.counters.icmp_errors_made;
   return true;
 }
 
 void Pipeline::answer_syn(Verdict& verdict, const PacketView& view) {
-  const Policy& policy = tables_.policy();
+  const Policy& policy = state_.policy;
   switch (policy.misbehavior.syn_answer) {
     case SynAnswer::none:
       if (policy.unsolicited_syn == UnsolicitedSyn::icmp_delayed &&
-          !held_syns_.hold(view, policy.limits.held_syns, tables_.now())) {
-        ++tables_.counters().syns_not_held;
+          !held_syns_.hold(view, policy.limits.held_syns, state_.now)) {
+        ++state_.counters.syns_not_held;
       }
       break;
     case SynAnswer::reset:
@@ -104,19 +96,19 @@ void Pipeline::answer_syn(Verdict& verdict, const PacketView& view) {
 
 // Internal and external side have come together on this session.
 void Pipeline::forget_syn(std::uint32_t number) {
-  const Session& session = tables_.sessions()[number];
+  const Session& session = state_.sessions[number];
   if (session.protocol == Protocol::tcp) held_syns_.forget(session.external(), session.remote());
 }
 
 // True when more is due now.
 bool Pipeline::expire_syns(unsigned budget) {
-  if (tables_.policy().unsolicited_syn == UnsolicitedSyn::silent) held_syns_.clear();
+  if (state_.policy.unsolicited_syn == UnsolicitedSyn::silent) held_syns_.clear();
   for (; budget > 0; --budget) {
-    if (!held_syns_.take_due(tables_.now(), reply_)) return false;
+    if (!held_syns_.take_due(state_.now, reply_)) return false;
     due_errors_.push_back(std::move(reply_));
     if (due_errors_.size() > kMostDueErrors) due_errors_.pop_front();
   }
-  return held_syns_.next_deadline() <= tables_.now();
+  return held_syns_.next_deadline() <= state_.now;
 }
 
 bool Pipeline::take_generated(GeneratedPacket& own) {
@@ -124,7 +116,7 @@ bool Pipeline::take_generated(GeneratedPacket& own) {
     reply_ = std::move(due_errors_.front());
     due_errors_.pop_front();
     // The address may have left the pool meanwhile.
-    if (!tables_.is_external(Address(load32(&reply_[ip::kSource]))) || !may_send_error()) continue;
+    if (!state_.is_external(Address(load32(&reply_[ip::kSource]))) || !may_send_error()) continue;
     own = {.out = Realm::external, .octets = reply_};
     return true;
   }

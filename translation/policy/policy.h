@@ -22,16 +22,6 @@ using PortSet = std::bitset<65536>;
 enum class UnsolicitedSyn : std::uint8_t { silent, icmp_delayed };
 const char* to_string(UnsolicitedSyn answer);
 
-// A mapping that the operator asks for. An unspecified external address means the first of the pool; port 0
-// of the internal endpoint is not allowed.
-struct PortForward {
-  Protocol protocol = Protocol::tcp;
-  Endpoint external;
-  Endpoint internal;
-  std::string name;
-  bool operator==(const PortForward&) const = default;
-};
-
 // Remotes to which packets go untranslated (RFC 6888 REQ-6). Where it names ports, it is about TCP, UDP and
 // ICMP errors to do with them; else about everything.
 struct Exemption {
@@ -97,7 +87,6 @@ struct Policy : Profile {
   UnsolicitedSyn unsolicited_syn = UnsolicitedSyn::silent;
   bool hairpin = true;
   bool hairpin_filter = false;  // apply the filter to hairpinned packets too
-  std::vector<PortForward> port_forwards;
   std::vector<Exemption> exempt;
   Misbehavior misbehavior;
 

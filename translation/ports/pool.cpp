@@ -38,7 +38,7 @@ void Pool::configure(const Policy& policy, const Profiles& profiles) {
   std::vector<PoolAddress> addresses;
   for (const Address address : policy.external_addresses) {
     const auto known = index_of(address);
-    addresses.push_back(known ? std::move(addresses_[*known]) : PoolAddress{address, {}});
+    addresses.push_back(known ? std::move(addresses_[*known]) : PoolAddress{address, ++last_generation_, {}});
     if (!known || !same) configure(addresses.back());
   }
   addresses_ = std::move(addresses);

@@ -20,7 +20,8 @@ namespace nat {
 // One external address and its ports for each protocol.
 struct PoolAddress {
   Address address;
-  PortPool ports[3];  // by index_of(protocol)
+  std::uint32_t generation = 0;  // from 1 on; an address that went and came back has another
+  PortPool ports[3];             // by index_of(protocol)
   PortPool& of(Protocol protocol) { return ports[index_of(protocol)]; }
   const PortPool& of(Protocol protocol) const { return ports[index_of(protocol)]; }
 };
@@ -50,6 +51,11 @@ class Pool {
 
   bool empty() const { return addresses_.empty(); }
   std::optional<std::uint16_t> index_of(Address external) const;
+  // 0 for an address that is not in the pool.
+  std::uint32_t generation_of(Address external) const {
+    const auto index = index_of(external);
+    return index ? addresses_[*index].generation : 0;
+  }
   PoolAddress& operator[](std::uint16_t index) { return addresses_[index]; }
   const PoolAddress& operator[](std::uint16_t index) const { return addresses_[index]; }
   const std::vector<PoolAddress>& addresses() const { return addresses_; }
@@ -104,6 +110,7 @@ class Pool {
   Inputs inputs_;
   PortBlocks blocks_;
   bool soft_ = false;
+  std::uint32_t last_generation_ = 0;
 };
 
 }  // namespace nat

@@ -98,6 +98,16 @@ std::optional<PortBlock> PortBlocks::grow(std::uint16_t address_index, Address h
   return extra(address_index, *number);
 }
 
+bool PortBlocks::claim(std::uint16_t address_index, std::uint16_t first, Address host) {
+  if (!on() || address_index >= extras_.size() || first < first_extra_) return false;
+  const std::size_t number = (first - first_extra_) / policy_.extra_size;
+  if (number >= extras_[address_index].size() || extra(address_index, number).ports.first != first)
+    return false;
+  if (extras_[address_index][number] != Address()) return false;
+  extras_[address_index][number] = host;
+  return true;
+}
+
 void PortBlocks::give_back(const PortBlock& extra) {
   const std::size_t number = (extra.ports.first - first_extra_) / policy_.extra_size;
   extras_[extra.address_index][number] = Address();

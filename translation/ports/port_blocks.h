@@ -41,6 +41,9 @@ class PortBlocks {
   // Whether `host` may have another extra block on that address now.
   bool may_grow(std::uint16_t address_index, Address host, const Useful& useful) const;
   std::optional<PortBlock> grow(std::uint16_t address_index, Address host, const Useful& useful);
+  // Gives that very extra block to the host; false when there is none that begins there, or another host has
+  // it.
+  bool claim(std::uint16_t address_index, std::uint16_t first, Address host);
   // Takes back an extra block.
   void give_back(const PortBlock& extra);
   // Takes back the extra blocks of the host; says which.

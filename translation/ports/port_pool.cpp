@@ -175,6 +175,12 @@ std::optional<Endpoint> PortPool::quarantined_owner(std::uint16_t port) const {
   return rest == quarantined_.end() ? std::nullopt : std::optional<Endpoint>(rest->second.owner);
 }
 
+std::optional<PortPool::Quarantine> PortPool::quarantine_of(std::uint16_t port) const {
+  const auto rest = quarantined_.find(port);
+  if (rest == quarantined_.end()) return std::nullopt;
+  return Quarantine{rest->second.owner, rest->second.until};
+}
+
 void PortPool::set_free(std::uint16_t port) {
   free_[port >> 6] |= std::uint64_t{1} << (port & 63);
   ++group_count_[port >> 12];

@@ -50,6 +50,12 @@ class PortPool {
   std::uint32_t free_in(std::span<const PortRange> ranges) const;
   // Who had the quarantined port; nothing when it is in none.
   std::optional<Endpoint> quarantined_owner(std::uint16_t port) const;
+  struct Quarantine {
+    Endpoint owner;
+    TimePoint until;
+  };
+  // Nothing when the port is in none.
+  std::optional<Quarantine> quarantine_of(std::uint16_t port) const;
 
   std::uint32_t capacity() const { return capacity_; }
   std::uint32_t used() const { return used_; }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "filtering/quotas.h"
 #include "translation/base/hash_index.h"
 #include "translation/base/siphash.h"
 #include "translation/base/slab.h"
@@ -18,9 +19,9 @@ struct HostRecord {
   std::uint32_t mappings_of[3];  // of them, by index_of(protocol)
   std::uint32_t sessions;
   std::uint32_t records;  // of mappings, live or ended: the host stays as long as one refers to it
-  // Leaky bucket of new mappings: tenths of those that time has not paid for yet, as of the tick.
-  std::uint32_t debt;
-  Tick debt_as_of;
+  CreationDebt debt;
+
+  HostUsage usage(Protocol protocol) const { return {mappings, mappings_of[index_of(protocol)], sessions}; }
 };
 
 class HostTable {
@@ -49,6 +50,7 @@ class HostTable {
   HostRecord& operator[](std::uint32_t number) { return hosts_[number]; }
   const HostRecord& operator[](std::uint32_t number) const { return hosts_[number]; }
   std::uint32_t used() const { return hosts_.used(); }
+  std::uint32_t high_water() const { return hosts_.high_water(); }
   bool full() const { return hosts_.used() == hosts_.capacity(); }
 
  private:

@@ -10,9 +10,8 @@ std::uint32_t MappingTable::find_internal(Protocol protocol, Endpoint internal, 
       return m.internal == internal && m.remote == trimmed && m.protocol == protocol && accepts(m);
     });
   };
-  const std::uint32_t configured =
-      find(Endpoint{}, [](const Mapping& m) { return m.origin == Origin::configured; });
-  if (configured != kNone) return configured;
+  const std::uint32_t fixed = find(Endpoint{}, [](const Mapping& m) { return m.origin != Origin::dynamic; });
+  if (fixed != kNone) return fixed;
   return find(trim(behavior, remote), [&](const Mapping& m) { return m.behavior == behavior; });
 }
 

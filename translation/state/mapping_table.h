@@ -1,13 +1,12 @@
 // Mappings: an internal endpoint on an external one, for one protocol (RFC 4787 section 4.1).
 //
 // Under endpoint-independent mapping an internal endpoint has one; under the other behaviours one for each
-// remote that the behaviour tells apart. A mapping owns its sessions and has no timer of its own: it lives as
-// long as a session that the internal side has spoken on, or as long as the operator wants it.
+// remote that the behaviour tells apart. A mapping owns its sessions. A dynamic one has no timer of its own:
+// it lives as long as a session that the internal side has spoken on. A configured one lives as long as the
+// operator wants it, a leased one until its lease ends, and then as a dynamic one.
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <unordered_map>
 
 #include "filtering/behavior.h"
 #include "translation/state/session_table.h"
@@ -23,13 +22,17 @@ struct Mapping {
   SessionList unconfirmed;  // live sessions made by inbound packets only: they do not
   SessionList dormant;      // see Session::dormant
   std::uint32_t host;
-  std::uint16_t address_index;  // in the pool
-  std::uint16_t remote_port;    // of the packet that made it, for choosing its profile anew
+  std::uint32_t
+      address_generation;  // of its address in the pool: an address that went and came back is another
+  std::uint32_t profile_generation;  // of the profiles that `profile` is a number of
+  Tick lease_end;                    // of a leased one
+  std::uint16_t remote_port;         // of the packet that made it, for choosing its profile anew
   Protocol protocol;
   Behavior behavior;
   Origin origin;
   std::uint8_t profile;  // see Profiles
   bool live;
+  bool lingers;  // ended, and its confirmed sessions may still be found
   bool shares;  // an external endpoint that another mapping has (Misbehavior::port_overloading): not found by
                 // it
 };
@@ -37,10 +40,14 @@ struct Mapping {
 class MappingTable {
  public:
   MappingTable(std::uint32_t capacity, const HashSecret& secret)
-      : mappings_(capacity), secret_(secret), by_internal_(capacity), by_external_(capacity) {}
+      : mappings_(capacity),
+        timers_(capacity),
+        secret_(secret),
+        by_internal_(capacity),
+        by_external_(capacity) {}
 
   // The mapping for packets from `internal` to `remote` under that behaviour; kNone when there is none. One
-  // that the operator configured for the internal endpoint comes before all others.
+  // that was configured or leased for the internal endpoint comes before all others.
   std::uint32_t find_internal(Protocol protocol, Endpoint internal, Behavior behavior, Endpoint remote) const;
   std::uint32_t find_external(Protocol protocol, Endpoint external) const;
 
@@ -51,6 +58,7 @@ class MappingTable {
 
   Mapping& operator[](std::uint32_t number) { return mappings_[number]; }
   const Mapping& operator[](std::uint32_t number) const { return mappings_[number]; }
+  ZeroedArray<TimerLink>& timers() { return timers_; }
   std::uint32_t used() const { return mappings_.used(); }
   bool full() const { return mappings_.used() == mappings_.capacity(); }
   std::uint32_t capacity() const { return mappings_.capacity(); }
@@ -64,6 +72,7 @@ class MappingTable {
   }
 
   Slab<Mapping> mappings_;
+  ZeroedArray<TimerLink> timers_;
   HashSecret secret_;
   HashIndex by_internal_;
   HashIndex by_external_;

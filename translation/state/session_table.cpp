@@ -2,12 +2,14 @@
 
 namespace nat {
 
-static_assert(sizeof(Session) <= 80, "a session is to fit a cache line and a quarter at most");
+static_assert(sizeof(Session) == 64, "a session is one cache line");
 
 std::uint32_t SessionTable::insert(const Session& session) {
   const std::uint32_t number = sessions_.take();
   if (number == kNone) return kNone;
+  const auto generation = static_cast<std::uint16_t>(sessions_[number].generation + 1);
   sessions_[number] = session;
+  sessions_[number].generation = generation;
   by_internal_.insert(hash({session.protocol, session.internal(), session.remote()}), number);
   by_external_.insert(hash({session.protocol, session.external(), session.remote()}), number);
   return number;
@@ -23,7 +25,8 @@ void SessionTable::erase(std::uint32_t number) {
 }
 
 void append(SessionTable& table, SessionList& list, std::uint32_t number) {
-  table.links(number) = {list.tail, kNone};
+  table.links(number).previous_of_mapping = list.tail;
+  table.links(number).next_of_mapping = kNone;
   if (list.tail == kNone) {
     list.head = number;
   } else {
@@ -34,7 +37,7 @@ void append(SessionTable& table, SessionList& list, std::uint32_t number) {
 }
 
 void remove(SessionTable& table, SessionList& list, std::uint32_t number) {
-  const SessionLinks link = table.links(number);
+  const SessionLinks& link = table.links(number);
   (link.previous_of_mapping == kNone ? list.head : table.links(link.previous_of_mapping).next_of_mapping) =
       link.next_of_mapping;
   (link.next_of_mapping == kNone ? list.tail : table.links(link.next_of_mapping).previous_of_mapping) =

@@ -20,11 +20,13 @@ struct Session {
   Address internal_address, external_address, remote_address;
   std::uint16_t internal_port, external_port, remote_port;
   Protocol protocol;
-  bool live;             // in use; counted as a session
-  bool dormant;          // expired, kept only so that the filter knows the remote while the mapping lives
-  bool confirmed;        // a packet went out: the remote is one that the internal side has contacted
-  bool from_outside;     // the first packet came in
-  std::uint8_t profile;  // of its mapping
+  bool live : 1;             // in use; counted as a session
+  bool dormant : 1;          // expired, kept only so that the filter knows the remote while the mapping lives
+  bool confirmed : 1;        // a packet went out: the remote is one that the internal side has contacted
+  bool from_outside : 1;     // the first packet came in
+  bool established : 1;      // it was notified as such
+  std::uint16_t generation;  // how many sessions had this number before; goes round
+  std::uint8_t profile;      // of its mapping
   std::uint32_t mapping;
   Tick deadline;
   TcpTrack tcp;

@@ -2,7 +2,17 @@
 
 namespace nat {
 
-const char* to_string(Origin origin) { return origin == Origin::dynamic ? "dynamic" : "configured"; }
+const char* to_string(Origin origin) {
+  switch (origin) {
+    case Origin::dynamic:
+      return "dynamic";
+    case Origin::configured:
+      return "configured";
+    case Origin::leased:
+      return "leased";
+  }
+  return "unknown";
+}
 
 const char* to_string(SessionState state) {
   switch (state) {

@@ -1,11 +1,10 @@
-// What the engine shows of itself: plain copies of its mappings and sessions, the events it tells, and the
-// account of one packet's way through the pipeline. Nothing here refers into the engine's tables.
+// What the engine shows of itself: plain copies of its mappings, sessions and numbers. Nothing here refers
+// into the engine's tables.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -13,12 +12,10 @@
 #include "translation/base/time.h"
 #include "translation/net/reason.h"
 #include "translation/policy/profile.h"
+#include "translation/state/origin.h"
 #include "translation/state/tcp_track.h"
 
 namespace nat {
-
-enum class Origin : std::uint8_t { dynamic, configured };  // made by traffic; asked for by the operator
-const char* to_string(Origin origin);
 
 struct MappingView {
   std::uint64_t id = 0;  // never used twice while the engine lives
@@ -49,24 +46,6 @@ struct SessionView {
   TimePoint expires = kNever;
 };
 
-// `misbehaved`: a laboratory wanted it so (translation/policy/misbehavior.h).
-enum class RemovalCause : std::uint8_t { expired, flushed, deleted, address_lost, misbehaved };
-const char* to_string(RemovalCause cause);
-
-// A packet that was refused, as far as it could be read.
-struct Refusal {
-  Reason reason = Reason::malformed_ip;
-  Realm in = Realm::internal;
-  std::uint8_t ip_protocol = 0;
-  Endpoint source;  // ports are zero where the packet has none
-  Endpoint destination;
-  std::uint16_t length = 0;
-  std::uint8_t tcp_flags = 0;
-  bool from_gateway = false;
-  bool hop_counted = false;                // as Packet has it
-  std::span<const std::uint8_t> octets{};  // of the whole packet, as it came; valid during the call
-};
-
 // Ports that belong to a host beforehand, or for as long as it has mappings (port_blocks.h).
 struct BlockView {
   Address external;
@@ -74,8 +53,6 @@ struct BlockView {
   bool extra = false;
   Address host;  // unspecified for an extra block that nobody has
 };
-
-struct Explanation;
 
 // Whose an external port is, or was last.
 struct PortHolder {
@@ -94,21 +71,6 @@ struct QuarantinedPort {
   Endpoint external;
   Endpoint owner;  // who may have it all the same
   TimePoint until;
-};
-
-// Told once for each event, from inside the engine's calls: be quick and do not call back.
-class Observer {
- public:
-  virtual ~Observer() = default;
-  virtual void mapping_created(const MappingView& mapping, TimePoint now) = 0;
-  virtual void mapping_removed(const MappingView& mapping, RemovalCause cause, TimePoint now) = 0;
-  virtual void refused(const Refusal& refusal, TimePoint now) = 0;
-  // Asked after refused(): whether the engine should say how it came to that. It takes some microseconds, so
-  // say yes rarely.
-  virtual bool wants_trace(const Refusal&) { return false; }
-  virtual void explained(const Refusal&, const Explanation&, TimePoint) {}
-  // An extra block of ports was given to a host, or came back from it.
-  virtual void block_changed(const BlockView& /*block*/, bool /*given*/, TimePoint /*now*/) {}
 };
 
 struct Counters {
@@ -153,35 +115,6 @@ struct Gauges {
   std::uint32_t records = 0;
   std::uint32_t held_syns = 0;  // that may get an ICMP error yet
   std::vector<Pool> pools;
-};
-
-// A question to Engine::explain: a packet that need not exist.
-struct Probe {
-  Protocol protocol = Protocol::udp;
-  Realm in = Realm::internal;
-  Endpoint source;
-  Endpoint destination;
-  std::uint8_t tcp_flags = 0x02;  // SYN
-};
-
-// One decision on the way: "mapping", "hit", "3 -> 10.0.0.1:5000, expires in 4:51".
-struct Step {
-  std::string name;
-  std::string outcome;
-  std::string detail;
-};
-
-struct Explanation {
-  std::vector<Step> steps;
-  Reason reason = Reason::not_ours;
-  Realm out = Realm::external;
-  Endpoint source;  // as it would leave; a port of 0 in `source` means one that is yet to be chosen
-  Endpoint destination;
-  bool portless = false;  // an ICMP error or a later fragment: its endpoints have no ports
-  // What would let a refused packet pass, or why nothing would; empty when it passes.
-  std::string remedy;
-  // The same as an assignment, "udp.filtering=endpoint-independent", where one setting is enough.
-  std::string setting;
 };
 
 }  // namespace nat

@@ -98,8 +98,9 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
     case Reason::echo_no_session:
       return none("a reply needs a request, and nobody asked");
     case Reason::session_conflict:
-      return {"natctl flush external " + refused.rival.to_string() + ", the mapping of the other session",
-              ""};
+      return {
+          "natctl flush external " + refused.conflicting.to_string() + ", the mapping of the other session",
+          ""};
     case Reason::hairpin_off:
       return set_to("nat.hairpin", "yes");
     case Reason::no_external_address:

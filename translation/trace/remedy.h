@@ -14,7 +14,7 @@ struct Refused {
   Reason reason = Reason::no_mapping;
   Protocol protocol = Protocol::udp;  // where the reason has to do with one
   Endpoint destination;               // as the packet came
-  Endpoint rival;                     // session-conflict: the external endpoint of the other mapping
+  Endpoint conflicting;               // session-conflict: the external endpoint of the other mapping
   bool hairpinned = false;
   std::string limit;  // fragment-limit: the key of the limit that was met, if it has one
   // The profile that judged it, and so the rule of the configuration by which it did; see Profiles.

@@ -1,0 +1,192 @@
+#include "translation/pipeline/decider.h"
+
+#include <algorithm>
+
+#include "filtering/filter.h"
+#include "translation/net/checksum.h"
+#include "translation/ports/local_sockets.h"
+
+namespace nat {
+
+std::optional<Reason> Decider::source_refusal(Address source, bool from_gateway) const {
+  if (source.unspecified() || source.multicast() || source.broadcast() || source.loopback()) {
+    return Reason::invalid_source;
+  }
+  if (!from_gateway && state_.is_external(source)) return Reason::spoofed_source;
+  return std::nullopt;
+}
+
+std::optional<Reason> Decider::entry(const PacketView& view, const Packet& packet, Realm in) const {
+  if (const auto reason = source_refusal(view.source_address(), packet.from_gateway)) return reason;
+  if (view.source_routed()) return Reason::source_route;
+  if (in == Realm::external && !state_.is_external(view.destination_address())) return Reason::not_ours;
+  return std::nullopt;
+}
+
+Route Decider::route(const PacketView& view, const Packet& packet, Realm in) const {
+  using Way = Route::Way;
+  const bool internal = in == Realm::internal;
+  if (internal && !packet.from_gateway && is_exempt(view)) return {Way::ends, Reason::exempt};
+  if (!view.translatable()) {
+    if (packet.from_gateway) return {Way::ends, Reason::not_ours};
+    const bool icmp = view.ip_protocol() == static_cast<std::uint8_t>(Protocol::icmp);
+    return {Way::ends, icmp ? Reason::icmp_unsupported : Reason::unsupported_protocol};
+  }
+  if (view.icmp_error()) {
+    if (view.fragmented()) return {Way::ends, Reason::icmp_fragmented};
+    if (internet_checksum({view.transport(), view.transport_length()}) != 0) {
+      return {Way::ends, Reason::icmp_bad_checksum};
+    }
+    return {internal ? Way::error_outbound : Way::error_inbound, {}};
+  }
+  if (!internal) return {Way::inbound, {}};
+  if (packet.from_gateway && !(view.icmp_query() && view.icmp_type() == icmp::kEcho)) {
+    return {Way::ends, Reason::not_ours};
+  }
+  return {state_.is_external(view.destination_address()) ? Way::hairpin : Way::outbound, {}};
+}
+
+bool Decider::is_exempt(Protocol protocol, Endpoint remote) const {
+  const auto& exempt = state_.policy.exempt;
+  return std::any_of(exempt.begin(), exempt.end(), [&](const Exemption& one) {
+    return one.remote.contains(remote.address) &&
+           (one.every_port() || (protocol != Protocol::icmp && one.ports.contains(remote.port)));
+  });
+}
+
+// The remote of an ICMP error is that of the packet it quotes.
+bool Decider::is_exempt(const PacketView& view) const {
+  if (state_.policy.exempt.empty() || state_.is_external(view.destination_address())) return false;
+  if (!view.translatable()) return is_exempt(Protocol::icmp, {view.destination_address(), 0});
+  if (!view.icmp_error()) return is_exempt(view.protocol(), view.destination());
+  Quote quote;
+  if (view.quote(quote)) return false;
+  return is_exempt(quote.protocol, {view.destination_address(), quote.source.port});
+}
+
+bool Decider::serves(Protocol protocol, Endpoint local, Endpoint remote) const {
+  return state_.sockets != nullptr && state_.sockets->serves(protocol, local, remote);
+}
+
+std::uint8_t Decider::profile_of(const Flow& flow) const {
+  return state_.profiles.find(flow.protocol, flow.source, flow.destination.port);
+}
+
+std::uint32_t Decider::mapping_of(const Flow& flow) const {
+  const Behavior behavior = state_.profiles[profile_of(flow)].of(flow.protocol).mapping;
+  return state_.mappings.find_internal(flow.protocol, flow.source, behavior, flow.destination);
+}
+
+Decision Decider::outbound(const Flow& flow) const {
+  using Kind = Decision::Kind;
+  const SessionTable& sessions = state_.sessions;
+  const std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
+  if (number != kNone) {
+    const Session& s = sessions[number];
+    if (state_.open(number)) return {.kind = Kind::session, .session = number, .mapping = s.mapping};
+    if (s.dormant && state_.alive(s.mapping) && flow.may_open()) {
+      const auto refusal = lifecycle_.session_refusal(flow.source.address, s.mapping, Direction::outbound);
+      if (refusal) return {.session = number, .mapping = s.mapping, .reason = *refusal};
+      return {.kind = Kind::reopen, .session = number, .mapping = s.mapping};
+    }
+  }
+  if (!flow.may_open()) {
+    return {.reason = flow.protocol == Protocol::tcp ? Reason::tcp_no_session : Reason::echo_no_session};
+  }
+  std::uint32_t mapping = mapping_of(flow);
+  if (mapping != kNone && !state_.alive(mapping)) mapping = kNone;
+  if (mapping == kNone) {
+    const auto refusal = lifecycle_.refusal(flow.protocol, flow.source, flow.destination);
+    if (refusal) return {.reason = *refusal};
+  }
+  const auto refusal =
+      lifecycle_.session_refusal(flow.source.address, mapping, Direction::outbound, profile_of(flow));
+  if (refusal) return {.mapping = mapping, .reason = *refusal};
+  return {.kind = mapping == kNone ? Kind::map : Kind::open, .mapping = mapping};
+}
+
+std::optional<Reason> Decider::hairpin_target(const Flow& flow) const {
+  if (serves(flow.protocol, flow.destination, flow.source)) return Reason::gateway_traffic;
+  if (!state_.policy.hairpin) return Reason::hairpin_off;
+  const std::uint32_t target = state_.mappings.find_external(flow.protocol, flow.destination);
+  if (flow.protocol == Protocol::icmp || target == kNone || !state_.alive(target)) return unsolicited(flow);
+  return std::nullopt;
+}
+
+Decision Decider::inbound(const Flow& flow, bool hairpinned, Address opened) const {
+  using Kind = Decision::Kind;
+  const SessionTable& sessions = state_.sessions;
+  const Endpoint remote = flow.source;
+  // An echo request from outside is for the gateway, even if its identifier is that of a ping from inside.
+  const bool request = flow.echo_request();
+  const std::uint32_t number = sessions.find_inbound({flow.protocol, flow.destination, remote});
+  if (number != kNone && !request && state_.alive(sessions[number].mapping)) {
+    const Session& s = sessions[number];
+    if (s.live && !state_.expired(s)) {
+      const auto refusal = s.confirmed ? std::nullopt : filter_refusal(s.mapping, remote, hairpinned);
+      if (refusal) return {.session = number, .mapping = s.mapping, .reason = *refusal};
+      return {.kind = Kind::session, .session = number, .mapping = s.mapping};
+    }
+    // Contacted before, so every filter lets it in; a TCP session needs a SYN to begin again.
+    if (s.dormant && (flow.protocol != Protocol::tcp || flow.may_open())) {
+      if (flow.protocol == Protocol::tcp) {
+        const auto refusal = lifecycle_.session_refusal(s.internal_address, s.mapping, Direction::inbound,
+                                                        Profiles::kGeneral, opened);
+        if (refusal) return {.session = number, .mapping = s.mapping, .reason = *refusal};
+      }
+      return {.kind = Kind::reopen, .session = number, .mapping = s.mapping};
+    }
+  }
+  if (!hairpinned && (flow.protocol != Protocol::icmp || request) &&
+      serves(flow.protocol, flow.destination, remote)) {
+    return {.kind = Kind::gateway};
+  }
+  const std::uint32_t mapping = state_.mappings.find_external(flow.protocol, flow.destination);
+  if (mapping == kNone || request || !state_.alive(mapping)) {
+    if (!hairpinned && flow.protocol == Protocol::icmp && serves(flow.protocol, flow.destination, remote)) {
+      return {.kind = Kind::gateway};
+    }
+    return {.reason = unsolicited(flow)};
+  }
+  if (flow.protocol == Protocol::tcp && !flow.may_open()) {
+    return {.mapping = mapping, .reason = Reason::tcp_no_session};
+  }
+  if (const auto refusal = filter_refusal(mapping, remote, hairpinned)) {
+    return {.mapping = mapping, .reason = *refusal};
+  }
+  const Endpoint internal = state_.mappings[mapping].internal;
+  const std::uint32_t other = sessions.find_outbound({flow.protocol, internal, remote});
+  if (state_.open(other)) return {.mapping = mapping, .reason = Reason::session_conflict};
+  const auto refusal =
+      lifecycle_.session_refusal(internal.address, mapping, Direction::inbound, Profiles::kGeneral, opened);
+  if (refusal) return {.mapping = mapping, .reason = *refusal};
+  return {.kind = Kind::open, .mapping = mapping};
+}
+
+std::optional<Reason> Decider::filter_refusal(std::uint32_t mapping, Endpoint remote, bool hairpinned) const {
+  const Mapping& m = state_.mappings[mapping];
+  if (hairpinned && !state_.policy.hairpin_filter) return std::nullopt;
+  const RemoteHistory history{.contacted_address = state_.contacted(mapping, remote.address),
+                              .contacted_endpoint = false};
+  if (m.origin != Origin::dynamic) {
+    const auto found = state_.statics.find(m.id);
+    const bool admitted = found == state_.statics.end() || found->second.filter.admits(remote);
+    return admitted ? std::nullopt : filter(Behavior::address_and_port_dependent, history);
+  }
+  // A remote endpoint that was contacted has a session, live or dormant, and is not asked about here.
+  return filter(state_.profile_of(m).of(m.protocol).filtering, history);
+}
+
+std::uint32_t Decider::about_outbound(const Quote& quote) const {
+  const std::uint32_t number =
+      state_.sessions.find_inbound({quote.protocol, quote.source, remote_of(quote, quote.destination)});
+  return state_.open(number) ? number : kNone;
+}
+
+std::uint32_t Decider::about_inbound(const Quote& quote) const {
+  const std::uint32_t number =
+      state_.sessions.find_outbound({quote.protocol, quote.destination, remote_of(quote, quote.source)});
+  return state_.open(number) ? number : kNone;
+}
+
+}  // namespace nat
