@@ -142,11 +142,13 @@ void Daemon::set_up() {
 // What an earlier natd gave to others goes to nobody else for a while.
 void Daemon::load_quarantine() {
   port_quarantine_.emplace();
-  const TimePoint now = monotonic_now();
-  quarantined_ = port_quarantine_->load(settings_.policy.ports.rest, now);
+  quarantined_ = port_quarantine_->load(settings_.policy.ports.rest, monotonic_now());
   if (!quarantined_.empty())
     log_info(count(quarantined_.size(), "external port") + " of an earlier natd at rest");
-  engine_->lock()->rest(quarantined_, now);
+  {
+    const auto engine = engine_->lock(LockPurpose::apply);
+    engine->rest(quarantined_, engine.now());
+  }
   engine_->observe(*port_quarantine_);
 }
 
@@ -382,11 +384,14 @@ std::uint64_t Daemon::uptime_seconds() {
 // With `state_` held.
 ApplyReport Daemon::apply_policy() {
   mapping_log_.enable(settings_.log_mappings);
-  const ApplyReport report = engine_->lock()->apply(policy_for(settings_, links_), monotonic_now());
-  if (!quarantined_.empty()) {
+  Policy policy = policy_for(settings_, links_);
+  ApplyReport report;
+  {
+    const auto engine = engine_->lock(LockPurpose::apply);
+    report = engine->apply(std::move(policy), engine.now());
     // Of addresses that have come since.
-    engine_->lock()->rest(quarantined_, monotonic_now());
-    if (quarantined_.back().until <= monotonic_now()) quarantined_.clear();
+    engine->rest(quarantined_, engine.now());
+    if (!quarantined_.empty() && quarantined_.back().until <= engine.now()) quarantined_.clear();
   }
   for (const std::string& refused : report.refused) log_warning(refused);
   warn_of_misbehavior();

@@ -7,7 +7,6 @@
 #include "natd/control/port_forwards.h"
 #include "natd/control/records.h"
 #include "natd/control/table_dump.h"
-#include "natd/system/clock.h"
 #include "natd/system/overlap.h"
 
 namespace nat {
@@ -18,8 +17,10 @@ std::unique_ptr<Reply> say(std::string line) { return std::make_unique<LineReply
 std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
   Counters counters;
   Gauges gauges;
+  LockHoldsByPurpose holds;
   {
     const auto engine = service.shared_engine().lock();
+    holds = engine.holds();
     counters = engine->counters();
     gauges = engine->gauges();
   }
@@ -45,7 +46,8 @@ std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
                                           {"reasons", reason_records(counters)},
                                           {"counters", counter_record(counters)},
                                           {"gauges", gauge_record(gauges, settings.policy.limits)},
-                                          {"datapath_counters", std::move(datapath_counters)}});
+                                          {"datapath_counters", std::move(datapath_counters)},
+                                          {"lock_holds", lock_holds_record(holds)}});
 }
 
 std::unique_ptr<Reply> show_config(Service& service, std::uint64_t id) {
@@ -87,7 +89,7 @@ std::unique_ptr<Reply> show_refused(Service& service, const Request& request) {
   std::uint64_t total = 0, unlisted = 0;
   {
     const auto engine = service.shared_engine().lock();
-    const TimePoint now = monotonic_now();
+    const TimePoint now = engine.now();
     for (const DropLog::Kind* kind : engine.drop_log().kinds(now)) {
       ++total;
       if (request.filter.matches(kind->refusal)) items.push_back(kind_record(*kind, now));
@@ -127,7 +129,7 @@ std::unique_ptr<Reply> trace_refused(Service& service, const Request& request) {
   Json answer = Json::object();
   {
     const auto engine = service.shared_engine().lock();
-    const TimePoint now = monotonic_now();
+    const TimePoint now = engine.now();
     const DropLog::Kind* kind = engine.drop_log().find(*request.trace.number, now);
     if (kind == nullptr) {
       return say(
@@ -159,7 +161,7 @@ std::unique_ptr<Reply> trace(Service& service, const Request& request) {
   Json answer = Json::object();
   {
     const auto engine = service.shared_engine().lock();
-    const TimePoint now = monotonic_now();
+    const TimePoint now = engine.now();
     const auto& ours = engine->policy().external_addresses;
     const bool to_us = std::find(ours.begin(), ours.end(), probe.destination.address) != ours.end();
     probe.in = trace.in.value_or(to_us ? Realm::external : Realm::internal);
@@ -179,7 +181,7 @@ std::unique_ptr<Reply> whose(Service& service, const Request& request) {
   std::vector<BlockView> blocks;
   {
     const auto engine = service.shared_engine().lock();
-    if (request.whose.port != 0) use = engine->port_use(request.whose, monotonic_now());
+    if (request.whose.port != 0) use = engine->port_use(request.whose, engine.now());
     if (request.whose.port == 0) blocks = engine->blocks_of(request.whose.address);
   }
   const std::string address = request.whose.address.to_string();

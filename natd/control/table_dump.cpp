@@ -8,7 +8,6 @@
 
 #include "natd/control/protocol.h"
 #include "natd/control/records.h"
-#include "natd/system/clock.h"
 
 namespace nat {
 namespace {
@@ -26,13 +25,13 @@ class Walk {
  public:
   explicit Walk(Service& service) : service_(service) {}
 
-  // Whether there is more after this step. `step` gets the engine and the cursor.
+  // Whether there is more after this step. `step` gets the engine, locked, and the cursor.
   template <typename Step>
   bool advance(Step step) {
     if (begun_) std::this_thread::sleep_for(kYield);
     begun_ = true;
     const auto engine = service_.shared_engine().lock();
-    step(*engine, cursor_);
+    step(engine, cursor_);
     return cursor_ != 0;
   }
 
@@ -76,8 +75,8 @@ class Selection {
   bool overflown() const { return selected_.size() > kMostSelected; }
 
   void collect() {
-    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      engine.visit_sessions(cursor, kVisitBudget, monotonic_now(), [&](const SessionView& session) {
+    const bool more = walk_.advance([&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+      engine->visit_sessions(cursor, kVisitBudget, engine.now(), [&](const SessionView& session) {
         if (session_filter_.matches(session)) selected_.insert(session.mapping_id);
       });
     });
@@ -99,10 +98,11 @@ class MappingDump : public Reply {
   bool next(std::string& out) override {
     if (const auto more = selection_.prepare(id_, out)) return *more;
     std::vector<MappingView> found;
-    const TimePoint now = monotonic_now();
+    TimePoint now;
     std::uint32_t total = 0;
-    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      engine.visit_mappings(cursor, kVisitBudget, now, [&](const MappingView& mapping) {
+    const bool more = walk_.advance([&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+      now = engine.now();
+      engine->visit_mappings(cursor, kVisitBudget, now, [&](const MappingView& mapping) {
         ++total;
         if (selection_.contains(mapping)) found.push_back(mapping);
       });
@@ -131,9 +131,10 @@ class SessionDump : public Reply {
 
   bool next(std::string& out) override {
     std::vector<SessionView> found;
-    const TimePoint now = monotonic_now();
-    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      engine.visit_sessions(cursor, kVisitBudget, now, [&](const SessionView& session) {
+    TimePoint now;
+    const bool more = walk_.advance([&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+      now = engine.now();
+      engine->visit_sessions(cursor, kVisitBudget, now, [&](const SessionView& session) {
         ++total_;
         if (filter_.matches(session)) found.push_back(session);
       });
@@ -161,12 +162,12 @@ class Flush : public Reply {
 
   bool next(std::string& out) override {
     if (const auto more = selection_.prepare(id_, out)) return *more;
-    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      const std::uint64_t before = engine.counters().sessions_removed;
-      mappings_ += engine.flush(
+    const bool more = walk_.advance([&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+      const std::uint64_t before = engine->counters().sessions_removed;
+      mappings_ += engine->flush(
           cursor, kFlushBudget, [&](const MappingView& mapping) { return selection_.contains(mapping); },
-          monotonic_now());
-      sessions_ += engine.counters().sessions_removed - before;
+          engine.now());
+      sessions_ += engine->counters().sessions_removed - before;
     });
     if (!more) out += done_line(id_, {{"removed", {{"mappings", mappings_}, {"sessions", sessions_}}}});
     return more;
@@ -197,8 +198,8 @@ std::unique_ptr<Reply> flush_mappings(Service& service, std::uint64_t id, const 
 std::vector<MappingView> configured_mappings(Service& service) {
   std::vector<MappingView> found;
   Walk walk(service);
-  const auto step = [&](Engine& engine, std::uint64_t& cursor) {
-    engine.visit_mappings(cursor, kVisitBudget, monotonic_now(), [&](const MappingView& mapping) {
+  const auto step = [&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+    engine->visit_mappings(cursor, kVisitBudget, engine.now(), [&](const MappingView& mapping) {
       if (mapping.origin == Origin::configured) found.push_back(mapping);
     });
   };

@@ -23,6 +23,13 @@ SharedEngine::SharedEngine(Policy policy, Random& random, LocalSockets* sockets)
   engine_.observe(&subscribers_);
 }
 
+SharedEngine::Lock::Lock(SharedEngine& engine, LockPurpose purpose)
+    : engine_(engine), lock_(engine.mutex_), purpose_(purpose), taken_(monotonic_nanoseconds()) {}
+
+SharedEngine::Lock::~Lock() {
+  engine_.holds_[static_cast<std::size_t>(purpose_)].add(monotonic_nanoseconds() - taken_);
+}
+
 void SharedEngine::observe(Observer& observer) {
   const auto engine = this->lock();
   subscribers_.observers.push_back(&observer);
@@ -56,14 +63,13 @@ TimePoint SharedEngine::expire(PacketOutput& output) {
   TimePoint next{};
   for (int step = 0; step < kExpirySteps; ++step) {
     if (step > 0) std::this_thread::sleep_for(kYield);
-    const auto engine = this->lock();
-    const TimePoint time = monotonic_now();
-    next = engine->expire(time, kExpiryBudget);
+    const auto engine = this->lock(LockPurpose::expiry);
+    next = engine->expire(engine.now(), kExpiryBudget);
     Released released;
     while (engine->take_released(released)) output.release(released);
     GeneratedPacket generated;
     while (engine->take_generated(generated)) output.send(generated);
-    if (next > time) break;
+    if (next > engine.now()) break;
   }
   return next;
 }

@@ -5,10 +5,12 @@
 // endpoint-independent mappings, hairpinning and quotas stay exact however packets are spread over threads.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <vector>
 
+#include "natd/engine/lock_holds.h"
 #include "natd/observe/drop_log.h"
 #include "translation/engine.h"
 
@@ -28,20 +30,31 @@ class SharedEngine {
  public:
   SharedEngine(Policy policy, Random& random, LocalSockets* sockets);
 
-  // Exclusive use of the engine while the value lives. Keep it short: packets wait.
+  // Exclusive use of the engine while the value lives. Keep it short: packets wait. How long it was held is
+  // measured.
   class Lock {
    public:
-    explicit Lock(SharedEngine& engine) : lock_(engine.mutex_), engine_(engine) {}
+    Lock(SharedEngine& engine, LockPurpose purpose);
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
     Engine* operator->() const { return &engine_.engine_; }
     Engine& operator*() const { return engine_.engine_; }
+    // When the lock was taken: never before what the engine has seen, whoever held it. For every call of the
+    // engine that wants the time.
+    TimePoint now() const { return TimePoint(std::chrono::duration_cast<Duration>(taken_)); }
     // What the engine told of late.
     DropLog& drop_log() const { return engine_.subscribers_.drop_log; }
+    // By index of the purpose; without this hold.
+    const LockHoldsByPurpose& holds() const { return engine_.holds_; }
 
    private:
-    std::unique_lock<std::mutex> lock_;
     SharedEngine& engine_;
+    const std::lock_guard<std::mutex> lock_;
+    const LockPurpose purpose_;
+    const std::chrono::nanoseconds taken_;  // as monotonic_nanoseconds() has it
   };
-  Lock lock() { return Lock(*this); }
+  Lock lock(LockPurpose purpose = LockPurpose::control) { return {*this, purpose}; }
 
   // Who hears what the engine tells, with its lock held; any number of them. An observer must outlive the
   // engine, or be forgotten before.
@@ -70,6 +83,7 @@ class SharedEngine {
   };
 
   std::mutex mutex_;
+  LockHoldsByPurpose holds_{};
   Subscribers subscribers_;
   Engine engine_;
 };

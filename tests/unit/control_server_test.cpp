@@ -14,7 +14,6 @@
 
 #include "natd/control/client.h"
 #include "natd/control/server.h"
-#include "natd/system/clock.h"
 #include "natd/system/event_loop.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/test_gateway.h"
@@ -35,7 +34,8 @@ class FakeService : public Service {
   Settings settings() override { return settings_; }
   ApplyOutcome apply(const Settings& settings) override {
     settings_ = settings;
-    return {"", engine_.lock()->apply(policy(settings), monotonic_now())};
+    const auto engine = engine_.lock(LockPurpose::apply);
+    return {"", engine->apply(policy(settings), engine.now())};
   }
   Links links() override {
     return {"lan0", "wan0", 1, 2, address("10.0.0.254"), {address("203.0.113.11")}, 1500};
@@ -130,7 +130,7 @@ class ControlServerTest : public testing::Test {
   }
   Reason translate(test::Octets packet, Realm in) {
     const auto engine = service.shared_engine().lock();
-    return engine->translate({.octets = packet}, in, monotonic_now()).reason;
+    return engine->translate({.octets = packet}, in, engine.now()).reason;
   }
 
   ControlResult<Json> ask(const Request& request) {
@@ -193,6 +193,27 @@ TEST_F(ControlServerTest, DumpsAreWholeHoweverManyPagesTheyTake) {
   ASSERT_TRUE(ask(ControlCommand::show_sessions));
   EXPECT_EQ(items.size(), 1000U);
   EXPECT_EQ(items[0]["remote"], "192.0.2.31:53");
+}
+
+TEST_F(ControlServerTest, StatsTellHowLongTheEngineWasHeldForWhat) {
+  Request request;
+  request.command = ControlCommand::set;
+  request.assignments = {"udp.timeout=10min"};
+  ASSERT_TRUE(ask(request));
+  const auto done = ask(ControlCommand::show_stats);
+  ASSERT_TRUE(done);
+  const Json& holds = (*done)["lock_holds"];
+  ASSERT_EQ(holds.size(), 4U);
+  EXPECT_EQ(holds["packets"]["count"], 0);
+  EXPECT_EQ(holds["packets"]["longest"], 0.0);
+  EXPECT_EQ(holds["expiry"]["count"], 0);
+  EXPECT_EQ(holds["apply"]["count"], 1);
+  EXPECT_GT(holds["apply"]["longest"], 0.0);
+  EXPECT_LT(holds["apply"]["longest"], 10.0) << "in seconds";
+  EXPECT_EQ(holds["control"]["buckets"].size(), 22U);
+  std::uint64_t counted = 0;
+  for (const Json& bucket : holds["control"]["buckets"]) counted += bucket.get<std::uint64_t>();
+  EXPECT_EQ(counted, holds["control"]["count"].get<std::uint64_t>());
 }
 
 TEST_F(ControlServerTest, OnlyWhatTheFilterSelectsIsSent) {
