@@ -355,6 +355,13 @@ std::string Option::breach(const Settings& settings) const {
   return value + " is below the " + format(floor) + " that " + std::string(rule) + " demands";
 }
 
+std::string Option::default_value() const { return write(default_settings()); }
+
+const Settings& default_settings() {
+  static const Settings kDefaults;
+  return kDefaults;
+}
+
 std::span<const Option> options() { return kOptions; }
 
 std::vector<std::string> breaches(const Settings& settings) {

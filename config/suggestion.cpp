@@ -1,6 +1,7 @@
 #include "config/suggestion.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "config/diagnostic.h"
@@ -25,23 +26,35 @@ std::string joined(const std::vector<std::string_view>& words, std::string_view 
   return text;
 }
 
-// Edits (insert, delete, replace, swap neighbours) that turn one word into the other.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), current(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
+constexpr std::size_t kLongestWord = 64;
+
+// Edits (insert, delete, replace, swap neighbours) that turn one word into the other, neither longer than
+// kLongestWord; `most` where there are at least so many.
+std::size_t distance(std::string_view a, std::string_view b, std::size_t most) {
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= most) return most;
+  using Row = std::array<std::size_t, kLongestWord + 1>;
+  Row rows[3] = {};
+  Row *before = &rows[0], *previous = &rows[1], *current = &rows[2];
+  for (std::size_t j = 0; j <= b.size(); ++j) (*previous)[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    current[0] = i;
+    std::size_t least = (*current)[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replace = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, replace});
+      const std::size_t replace = (*previous)[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      std::size_t edits = std::min({(*previous)[j] + 1, (*current)[j - 1] + 1, replace});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        current[j] = std::min(current[j], before[j - 2] + 1);
+        edits = std::min(edits, (*before)[j - 2] + 1);
       }
+      (*current)[j] = edits;
+      least = std::min(least, edits);
     }
-    std::swap(before, previous);
-    std::swap(previous, current);
+    // A swap reaches back over one row and adds one edit, so that rows as full as this one stay so.
+    if (least > most) return most;
+    Row* const oldest = before;
+    before = previous;
+    previous = current;
+    current = oldest;
   }
-  return previous[b.size()];
+  return std::min((*previous)[b.size()], most);
 }
 
 // Where else a key of this name stands: "did you mean 'filtering' in [udp], [tcp] or [icmp]?".
@@ -92,12 +105,12 @@ OptionError unknown_key(std::string_view key) {
 }
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  constexpr std::size_t kLongestWord = 64;
   if (word.size() > kLongestWord) return {};
   std::string_view best;
   std::size_t fewest = (word.size() <= 3 ? 1 : std::max<std::size_t>(2, word.size() / 3)) + 1;
   for (const std::string_view candidate : candidates) {
-    const std::size_t edits = distance(word, candidate);
+    if (candidate.size() > kLongestWord) continue;
+    const std::size_t edits = distance(word, candidate, fewest);
     // A word that shares nothing with the candidate is not near it, however short both are.
     if (edits < fewest && edits < candidate.size()) {
       fewest = edits;

@@ -66,7 +66,7 @@ class Validation {
            "keep one of them"});
       return;
     }
-    if (is_first && is_list(option->kind)) option->copy(Settings{}, settings_);
+    if (is_first && is_list(option->kind)) option->copy(default_settings(), settings_);
     set_at_[option->key] = entry.value_at;
     if (const auto error = option->read(*option, entry.value, settings_)) {
       unread_.insert(option->key);

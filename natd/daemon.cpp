@@ -346,9 +346,9 @@ void Daemon::deliver_events() {
   if (!port_quarantine_->take_missed()) return;
   for (std::uint64_t cursor = 0, more = 1; more != 0; more = cursor) {
     const auto engine = engine_->lock();
-    const TimePoint now = monotonic_now();
-    engine->visit_mappings(cursor, kVisitBudget, now,
-                           [&](const MappingView& mapping) { port_quarantine_->note_present(mapping, now); });
+    engine->visit_mappings(cursor, kVisitBudget, engine.now(), [&](const MappingView& mapping) {
+      port_quarantine_->note_present(mapping, engine.now());
+    });
   }
 }
 
@@ -400,7 +400,8 @@ Daemon::Applied Daemon::apply_policy(bool pool_changed) {
   Policy policy = policy_for(settings_, links_);
   if (!applied_policy_ || *applied_policy_ != policy) {
     applied_policy_ = policy;
-    applied.report = engine_->lock()->apply(std::move(policy), monotonic_now());
+    const auto engine = engine_->lock(LockPurpose::apply);
+    applied.report = engine->apply(std::move(policy), engine.now());
   } else {
     const auto engine = engine_->lock();
     const Gauges gauges = engine->gauges();
@@ -421,8 +422,8 @@ Daemon::Applied Daemon::apply_policy(bool pool_changed) {
 void Daemon::quarantine_ports() {
   const std::span<const QuarantinedPort> all(quarantined_);
   for (std::size_t at = 0; at < all.size(); at += kVisitBudget) {
-    engine_->lock()->quarantine(all.subspan(at, std::min<std::size_t>(kVisitBudget, all.size() - at)),
-                                monotonic_now());
+    const auto engine = engine_->lock(LockPurpose::apply);
+    engine->quarantine(all.subspan(at, std::min<std::size_t>(kVisitBudget, all.size() - at)), engine.now());
   }
   if (!quarantined_.empty() && quarantined_.back().until <= monotonic_now()) quarantined_.clear();
 }

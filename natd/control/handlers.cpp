@@ -18,8 +18,10 @@ std::unique_ptr<Reply> say(std::string line) { return std::make_unique<LineReply
 std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
   Counters counters;
   Gauges gauges;
+  LockHoldsByPurpose holds;
   {
     const auto engine = service.shared_engine().lock();
+    holds = engine.holds();
     counters = engine->counters();
     gauges = engine->gauges();
   }
@@ -45,7 +47,8 @@ std::unique_ptr<Reply> show_stats(Service& service, std::uint64_t id) {
                                           {"reasons", reason_records(counters)},
                                           {"counters", counter_record(counters)},
                                           {"gauges", gauge_record(gauges, settings.policy.limits)},
-                                          {"datapath_counters", std::move(datapath_counters)}});
+                                          {"datapath_counters", std::move(datapath_counters)},
+                                          {"lock_holds", lock_holds_record(holds)}});
 }
 
 std::unique_ptr<Reply> show_config(Service& service, std::uint64_t id) {
@@ -133,7 +136,7 @@ std::unique_ptr<Reply> trace_refused(Service& service, const Request& request) {
   Counters counters;
   {
     const auto engine = service.shared_engine().lock();
-    explanation = explain_again(*engine, *kind, monotonic_now());
+    explanation = explain_again(*engine, *kind, engine.now());
     counters = engine->counters();
   }
   Json answer = Json::object();
@@ -162,7 +165,7 @@ std::unique_ptr<Reply> trace(Service& service, const Request& request) {
     const auto& ours = engine->policy().external_addresses;
     const bool to_us = std::find(ours.begin(), ours.end(), probe.destination.address) != ours.end();
     probe.in = trace.in.value_or(to_us ? Realm::external : Realm::internal);
-    explanation = engine->explain(probe, monotonic_now());
+    explanation = engine->explain(probe, engine.now());
     counters = engine->counters();
   }
   const TimePoint now = monotonic_now();
@@ -178,7 +181,7 @@ std::unique_ptr<Reply> whose(Service& service, const Request& request) {
   std::vector<BlockView> blocks;
   {
     const auto engine = service.shared_engine().lock();
-    if (request.whose.port != 0) use = engine->port_use(request.whose, monotonic_now());
+    if (request.whose.port != 0) use = engine->port_use(request.whose, engine.now());
     if (request.whose.port == 0) blocks = engine->blocks_of(request.whose.address);
   }
   const std::string address = request.whose.address.to_string();

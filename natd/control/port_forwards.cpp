@@ -9,7 +9,6 @@
 #include "config/validate.h"
 #include "config/value.h"
 #include "natd/control/protocol.h"
-#include "natd/system/clock.h"
 
 namespace nat {
 namespace {
@@ -27,7 +26,7 @@ std::unique_ptr<Reply> refuse(std::uint64_t id, const char* code, std::string me
 std::uint32_t sessions_of(Service& service, const ForwardEntry& entry) {
   if (!entry.mapped) return 0;
   const auto engine = service.shared_engine().lock();
-  const auto view = engine->static_mapping(entry.mapped->id, monotonic_now());
+  const auto view = engine->static_mapping(entry.mapped->id, engine.now());
   return view ? view->sessions : 0;
 }
 

@@ -120,6 +120,17 @@ Json gauge_record(const Gauges& gauges, const Limits& limits) {
           {"held_syns_limit", limits.held_syns}};
 }
 
+Json lock_holds_record(const LockHoldsByPurpose& holds) {
+  Json record = Json::object();
+  for (const LockPurpose purpose : kLockPurposes) {
+    const LockHolds& of = holds[static_cast<std::size_t>(purpose)];
+    record[to_string(purpose)] = {{"count", of.count},
+                                  {"longest", std::chrono::duration<double>(of.longest).count()},
+                                  {"buckets", of.buckets}};
+  }
+  return record;
+}
+
 Json explanation_record(const Explanation& explanation, Realm in) {
   const Action action = action_of(explanation.reason);
   Json record{{"in", to_string(in)}, {"steps", Json::array()}};

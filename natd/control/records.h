@@ -18,6 +18,7 @@ Json pool_record(const Gauges::Pool& pool);
 Json reason_records(const Counters& counters);
 Json counter_record(const Counters& counters);
 Json gauge_record(const Gauges& gauges, const Limits& limits);
+Json lock_holds_record(const LockHoldsByPurpose& holds);
 Json explanation_record(const Explanation& explanation, Realm in);
 // A refused packet of the drop log, without and with its trace.
 Json kind_record(const DropLog::Kind& kind, TimePoint now);

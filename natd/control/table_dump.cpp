@@ -32,7 +32,7 @@ class Walk {
     if (begun_) std::this_thread::sleep_for(kYield);
     begun_ = true;
     const auto engine = service_.shared_engine().lock();
-    step(*engine, cursor_);
+    step(engine, cursor_);
     return cursor_ != 0;
   }
 
@@ -76,8 +76,8 @@ class Selection {
   bool overflown() const { return selected_.size() > kMostSelected; }
 
   void collect() {
-    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      engine.visit_sessions(cursor, kVisitBudget, monotonic_now(), [&](const SessionView& session) {
+    const bool more = walk_.advance([&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+      engine->visit_sessions(cursor, kVisitBudget, engine.now(), [&](const SessionView& session) {
         if (session_filter_.matches(session)) selected_.insert(session.mapping_id);
       });
     });
@@ -101,8 +101,8 @@ class MappingDump : public Reply {
     std::vector<MappingView> found;
     const TimePoint now = monotonic_now();
     std::uint32_t total = 0;
-    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      engine.visit_mappings(cursor, kVisitBudget, now, [&](const MappingView& mapping) {
+    const bool more = walk_.advance([&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+      engine->visit_mappings(cursor, kVisitBudget, engine.now(), [&](const MappingView& mapping) {
         ++total;
         if (selection_.contains(mapping)) found.push_back(mapping);
       });
@@ -132,8 +132,8 @@ class SessionDump : public Reply {
   bool next(std::string& out) override {
     std::vector<SessionView> found;
     const TimePoint now = monotonic_now();
-    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      engine.visit_sessions(cursor, kVisitBudget, now, [&](const SessionView& session) {
+    const bool more = walk_.advance([&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+      engine->visit_sessions(cursor, kVisitBudget, engine.now(), [&](const SessionView& session) {
         ++total_;
         if (filter_.matches(session)) found.push_back(session);
       });
@@ -161,10 +161,10 @@ class Flush : public Reply {
 
   bool next(std::string& out) override {
     if (const auto more = selection_.prepare(id_, out)) return *more;
-    const bool more = walk_.advance([&](Engine& engine, std::uint64_t& cursor) {
-      const Engine::Flushed flushed = engine.flush(
+    const bool more = walk_.advance([&](const SharedEngine::Lock& engine, std::uint64_t& cursor) {
+      const Engine::Flushed flushed = engine->flush(
           cursor, kFlushBudget, [&](const MappingView& mapping) { return selection_.contains(mapping); },
-          monotonic_now());
+          engine.now());
       mappings_ += flushed.mappings;
       sessions_ += flushed.sessions;
     });

@@ -5,8 +5,6 @@
 #include <tuple>
 #include <utility>
 
-#include "natd/system/clock.h"
-
 namespace nat {
 namespace {
 
@@ -67,7 +65,7 @@ void PortForwards::end(const std::vector<Entry>& entries) {
   for (const Entry& entry : entries) {
     if (!entry.mapped) continue;
     const auto engine = engine_.lock();
-    engine->unmap(entry.mapped->id, kOperator, monotonic_now());
+    engine->unmap(entry.mapped->id, kOperator, engine.now());
   }
 }
 
@@ -78,7 +76,7 @@ void PortForwards::make(Entry& entry) {
                                         .internal = forward.internal,
                                         .external = forward.external,
                                         .name = forward.name},
-                                       monotonic_now());
+                                       engine.now());
   entry.problem.clear();
   entry.mapped.reset();
   if (const auto* refusal = std::get_if<MapRefusal>(&result)) {

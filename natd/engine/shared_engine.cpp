@@ -33,8 +33,12 @@ struct SharedEngine::Batch {
 SharedEngine::SharedEngine(Policy policy, Random& random, LocalSockets* sockets)
     : engine_(std::move(policy), random, sockets, monotonic_now()) {}
 
+SharedEngine::Lock::Lock(SharedEngine& engine, LockPurpose purpose)
+    : engine_(engine), lock_(engine.mutex_), purpose_(purpose), taken_(monotonic_nanoseconds()) {}
+
 SharedEngine::Lock::~Lock() {
   const bool waits = !engine_.engine_.events().changes().at_end(engine_.changes_) && engine_.when_changed_;
+  engine_.holds_[static_cast<std::size_t>(purpose_)].add(monotonic_nanoseconds() - taken_);
   lock_.unlock();
   if (waits && !engine_.announced_.exchange(true)) engine_.when_changed_();
 }
@@ -43,14 +47,13 @@ TimePoint SharedEngine::expire(PacketOutput& output) {
   TimePoint next{};
   for (int step = 0; step < kExpirySteps; ++step) {
     if (step > 0) std::this_thread::sleep_for(kYield);
-    const auto engine = lock();
-    const TimePoint time = monotonic_now();
-    next = engine->expire(time, kExpiryBudget);
+    const auto engine = lock(LockPurpose::expiry);
+    next = engine->expire(engine.now(), kExpiryBudget);
     Released released;
     while (engine->take_released(released)) output.release(released);
     GeneratedPacket generated;
     while (engine->take_generated(generated)) output.send(generated);
-    if (next > time) break;
+    if (next > engine.now()) break;
   }
   return next;
 }

@@ -6,10 +6,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <vector>
 
+#include "natd/engine/lock_holds.h"
 #include "natd/observe/event_subscriber.h"
 #include "translation/engine.h"
 
@@ -29,21 +31,29 @@ class SharedEngine {
  public:
   SharedEngine(Policy policy, Random& random, LocalSockets* sockets);
 
-  // Exclusive use of the engine while the value lives. Keep it short: packets wait.
+  // Exclusive use of the engine while the value lives. Keep it short: packets wait. How long it was held is
+  // measured.
   class Lock {
    public:
-    explicit Lock(SharedEngine& engine) : engine_(engine), lock_(engine.mutex_) {}
+    Lock(SharedEngine& engine, LockPurpose purpose);
     ~Lock();
     Lock(const Lock&) = delete;
     Lock& operator=(const Lock&) = delete;
     Engine* operator->() const { return &engine_.engine_; }
     Engine& operator*() const { return engine_.engine_; }
+    // When the lock was taken: never before what the engine has seen, whoever held it. For every call of the
+    // engine that wants the time.
+    TimePoint now() const { return TimePoint(std::chrono::duration_cast<Duration>(taken_)); }
+    // By index of the purpose; without this hold.
+    const LockHoldsByPurpose& holds() const { return engine_.holds_; }
 
    private:
     SharedEngine& engine_;
     std::unique_lock<std::mutex> lock_;
+    const LockPurpose purpose_;
+    const std::chrono::nanoseconds taken_;  // as monotonic_nanoseconds() has it
   };
-  Lock lock() { return Lock(*this); }
+  Lock lock(LockPurpose purpose = LockPurpose::control) { return {*this, purpose}; }
 
   // Expires in steps of bounded size, releasing the lock between them, and hands fragments that were let go
   // and packets of natd's own to the datapath. Returns when to come back.
@@ -66,6 +76,7 @@ class SharedEngine {
   bool read_events(Batch& batch);
 
   std::mutex mutex_;
+  LockHoldsByPurpose holds_{};
   Engine engine_;
 
   std::function<void()> when_changed_;

@@ -31,6 +31,12 @@ std::string format_age(std::uint64_t seconds) {
   return printed("%llud%02lluh", n / 86400, n / 3600 % 24);
 }
 
+std::string format_short(double seconds) {
+  if (seconds < 999.5e-6) return printed("%.0fus", seconds * 1e6);
+  if (seconds < 0.99995) return printed("%.1fms", seconds * 1e3);
+  return printed("%.1fs", seconds);
+}
+
 std::string format_bytes(std::uint64_t bytes) {
   if (bytes < 1024) return std::to_string(bytes) + " B";
   auto value = static_cast<double>(bytes);

@@ -4,11 +4,12 @@
 
 namespace nat {
 
-TimePoint monotonic_now() {
+TimePoint monotonic_now() { return TimePoint(std::chrono::duration_cast<Duration>(monotonic_nanoseconds())); }
+
+std::chrono::nanoseconds monotonic_nanoseconds() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
-  return TimePoint(std::chrono::duration_cast<Duration>(std::chrono::seconds(time.tv_sec) +
-                                                        std::chrono::nanoseconds(time.tv_nsec)));
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace nat

@@ -1,5 +1,5 @@
-// Any text is either settings or complaints. Settings that were accepted are written out, read again, and
-// must be the same; complaints stand at a line of the text.
+// Any text is either settings or complaints. Settings that were accepted are written out where they differ
+// from the defaults, read again, and must be the same; complaints stand at a line of the text.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -23,7 +23,8 @@ void check_round_trip(const Settings& settings) {
   std::string text;
   for (const Option& option : options()) {
     const std::string value = option.write(settings);
-    if (!value.empty()) text += std::string(option.key) + " = " + value + "\n";
+    if (!value.empty() && value != option.default_value())
+      text += std::string(option.key) + " = " + value + "\n";
   }
   const Document written = parse_document(text, "written");
   const auto again = validate({}, {&written, 1}, Interfaces::optional);

@@ -1,10 +1,11 @@
-// A live engine between two sides that send anything. The input is a script: packets as they are or in a
-// shape that gets past the parser, time, policies. After each step the engine must agree with itself.
+// A live engine between two sides that send anything. The input is a script: first how many records each
+// table has, 1 to 64; then packets as they are, in a shape that gets past the parser, or many at a time so
+// that tables fill; time, policies, flushes. After each step the engine must agree with itself, and no call
+// does more than its budget.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <map>
-#include <set>
+#include <tuple>
 #include <vector>
 
 #include "tests/support/checksums.h"
@@ -19,6 +20,11 @@ namespace {
 void must(bool holds) {
   if (!holds) std::abort();
 }
+
+// What one input may ask for; more would only make it slow.
+constexpr std::size_t kMostSteps = 60;
+constexpr unsigned kMostChanges = 2;
+constexpr unsigned kMostFloods = 3;
 
 class Script {
  public:
@@ -37,19 +43,23 @@ class Script {
   const std::uint8_t* end_;
 };
 
-Policy small_policy() {
+std::uint32_t capacity(Script& script) { return 1 + script.byte() % 64U; }
+
+Policy small_policy(Script& script) {
   Policy policy = plain_policy();
-  policy.external_addresses.push_back(Address(203, 0, 113, 12));
+  // Making the ports of an address costs more than all packets of a run.
+  if ((script.byte() & 1U) != 0) policy.external_addresses.push_back(Address(203, 0, 113, 12));
   policy.ports.ranges = {{600, 610}, {2000, 2020}};
-  policy.limits = {.mappings = 20,
-                   .sessions = 30,
-                   .hosts = 6,
-                   .mappings_per_host = 8,
-                   .sessions_per_host = 12,
-                   .sessions_per_mapping = 6,
+  policy.limits = {.mappings = capacity(script),
+                   .sessions = capacity(script),
+                   .hosts = capacity(script),
+                   .mappings_per_host = capacity(script),
+                   .sessions_per_host = capacity(script),
+                   .sessions_per_mapping = capacity(script),
                    .mapping_rate_per_host = 0,
-                   .fragments = 6,
+                   .fragments = capacity(script),
                    .fragment_bytes = 2000,
+                   .held_syns = capacity(script),
                    .icmp_rate = 10,
                    .icmp_burst = 10};
   return policy;
@@ -113,91 +123,213 @@ Octets error_about(const Octets& packet, Script& script) {
   return error;
 }
 
-void check(const TestGateway& gateway) {
-  const Policy& policy = gateway.engine.policy();
-  const Gauges gauges = gateway.engine.gauges();
-  must(gauges.datagrams <= policy.limits.fragments);
-  must(gauges.held_bytes <= policy.limits.fragment_bytes);
-  must(gauges.sessions <= policy.limits.sessions && gauges.mappings <= policy.limits.mappings + 1);
-  must(gauges.hosts <= policy.limits.hosts + 1);
-  std::set<std::pair<Protocol, Endpoint>> externals;
-  std::map<std::uint64_t, MappingView> by_id;
-  for (const MappingView& mapping : gateway.mappings()) {
-    must(externals.insert({mapping.protocol, mapping.external}).second);
-    must(by_id.insert({mapping.id, mapping}).second);
-  }
-  std::set<std::tuple<Protocol, Endpoint, Endpoint>> sessions;
-  for (const SessionView& session : gateway.sessions()) {
-    const auto mapping = by_id.find(session.mapping_id);
-    must(mapping != by_id.end());
-    must(mapping->second.external == session.external && mapping->second.internal == session.internal);
-    must(sessions.insert({session.protocol, session.internal, session.remote}).second);
+// Whether no two of them are equal.
+template <typename Key>
+bool distinct(std::vector<Key>& keys) {
+  std::sort(keys.begin(), keys.end());
+  return std::adjacent_find(keys.begin(), keys.end()) == keys.end();
+}
+
+// UDP from many internal endpoints, or from many remotes to the external ports, so that tables fill.
+void flood(TestGateway& gateway, Script& script, Realm in) {
+  const std::uint8_t count = script.byte();
+  const std::uint8_t spread = script.byte();
+  Octets packet(28);
+  packet[0] = 0x45;
+  packet[3] = 28;
+  packet[8] = 64;
+  packet[9] = 17;
+  packet[25] = 8;
+  for (std::uint32_t i = 0; i < count % 80U; ++i) {
+    const std::uint32_t host = i % (1 + spread % 16U);
+    const auto port = static_cast<std::uint16_t>(2000 + i / (1 + spread % 16U) % 21);
+    const std::uint32_t remote = 0xc000021f + (i * (spread >> 4U) & 63U);
+    store32(packet.data() + 12, in == Realm::internal ? 0x0a000001 + host : remote);
+    store32(packet.data() + 16, in == Realm::internal ? remote : 0xcb00710b + (i & 1U));
+    store16(packet.data() + 20, in == Realm::internal ? port : std::uint16_t{2000});
+    store16(packet.data() + 22, in == Realm::internal ? std::uint16_t{2000} : port);
+    fix_ip_checksum(packet);
+    fix_transport_checksum(packet);
+    gateway.translate(packet, in);
   }
 }
 
-void run(Script& script) {
-  TestGateway gateway(small_policy());
-  Octets last;
-  Realm last_out = Realm::external;
-  while (!script.done()) {
-    const std::uint8_t step = script.byte();
+// --- What must hold between steps.
+
+using MappingKey = std::tuple<Protocol, std::uint32_t, std::uint16_t>;
+using SessionKeys = std::tuple<Protocol, std::uint32_t, std::uint16_t, std::uint32_t, std::uint16_t>;
+
+// Every table within its capacity, however much was asked of it.
+void check_capacities(const Gauges& gauges, const Limits& limits) {
+  must(gauges.datagrams <= limits.fragments);
+  must(gauges.held_bytes <= limits.fragment_bytes);
+  must(gauges.held_syns <= limits.held_syns);
+  must(gauges.sessions + gauges.dormant <= limits.sessions);
+  must(gauges.mappings <= limits.mappings);
+  must(gauges.hosts <= limits.hosts);
+  for (const Gauges::Pool& pool : gauges.pools) must(pool.quarantined <= pool.capacity);
+}
+
+void check(const TestGateway& gateway) {
+  check_capacities(gateway.engine.gauges(), gateway.engine.policy().limits);
+  const std::vector<MappingView> mappings = gateway.mappings();
+  std::vector<MappingKey> externals;
+  std::vector<std::uint64_t> ids;
+  for (const MappingView& mapping : mappings) {
+    externals.emplace_back(mapping.protocol, mapping.external.address.value(), mapping.external.port);
+    ids.push_back(mapping.id);
+  }
+  must(distinct(externals) && distinct(ids));
+  std::vector<SessionKeys> sessions;
+  for (const SessionView& session : gateway.sessions()) {
+    const auto mapping = std::find_if(mappings.begin(), mappings.end(), [&](const MappingView& candidate) {
+      return candidate.id == session.mapping_id;
+    });
+    must(mapping != mappings.end());
+    must(mapping->external == session.external && mapping->internal == session.internal);
+    sessions.emplace_back(session.protocol, session.internal.address.value(), session.internal.port,
+                          session.remote.address.value(), session.remote.port);
+  }
+  must(distinct(sessions));
+}
+
+// --- What no call may exceed.
+
+// One step of expire(): no more mappings end than its budget has records. Whether there is more to do.
+bool expire_step(TestGateway& gateway, unsigned budget) {
+  const std::size_t ended = gateway.observed().removed.size();
+  const TimePoint next = gateway.engine.expire(gateway.now(), budget);
+  must(gateway.engine.last_work() <= budget + Engine::kMostWorkOfStep);
+  must(gateway.observed().removed.size() - ended <= budget);
+  return next <= gateway.now();
+}
+
+// Each step does some of what is due, so that so many steps of one record are enough for tables of 64.
+void expire_all(TestGateway& gateway, unsigned budget) {
+  constexpr unsigned kMostCalls = 4096;
+  unsigned calls = 0;
+  while (expire_step(gateway, budget)) must(++calls < kMostCalls);
+}
+
+void flush_step(TestGateway& gateway, std::uint64_t& cursor, unsigned budget) {
+  unsigned seen = 0;
+  const std::size_t before = gateway.observed().removed.size();
+  const std::uint32_t flushed =
+      gateway.engine
+          .flush(
+              cursor, budget, [&](const MappingView& mapping) { return ++seen, (mapping.id & 1U) != 0; },
+              gateway.now())
+          .mappings;
+  must(seen <= budget && flushed <= seen);
+  must(gateway.observed().removed.size() - before == flushed);
+}
+
+void visit_step(const TestGateway& gateway, unsigned budget) {
+  unsigned seen = 0;
+  std::uint64_t cursor = 0;
+  gateway.engine.visit_mappings(cursor, budget, gateway.now(), [&](const MappingView&) { ++seen; });
+  must(seen <= budget);
+  seen = 0;
+  cursor = 0;
+  gateway.engine.visit_sessions(cursor, budget, gateway.now(), [&](const SessionView&) { ++seen; });
+  must(seen <= budget);
+}
+
+// --- A run.
+
+void change(Policy& policy, std::uint8_t choice) {
+  policy.udp = {static_cast<Behavior>((choice & 3U) % 3), static_cast<Behavior>((choice >> 2U & 3U) % 3)};
+  policy.tcp = policy.udp;
+  policy.hairpin = (choice & 16U) != 0;
+  policy.hairpin_filter = (choice & 32U) != 0;
+  if ((choice & 64U) != 0) std::swap(policy.external_addresses.front(), policy.external_addresses.back());
+}
+
+class Run {
+ public:
+  explicit Run(Script& script) : script_(script), gateway_(small_policy(script)) {
+    gateway_.set_forwards({{Protocol::tcp, {Address(), 8080}, {Address(10, 0, 0, 1), 80}, "web"}});
+  }
+
+  void all() {
+    for (std::size_t steps = 0; steps < kMostSteps && !script_.done(); ++steps) {
+      step(script_.byte());
+      gateway_.released();
+      check(gateway_);
+    }
+    end();
+  }
+
+ private:
+  void step(std::uint8_t step) {
     const Realm in = step & 1U ? Realm::external : Realm::internal;
-    Octets packet;
+    const unsigned budget = 1 + (step >> 4U);
     switch (step >> 1U & 7U) {
       case 0:
-        packet = script.bytes(script.byte());
-        break;
+        return send(script_.bytes(script_.byte()), in);
       case 1:
-        gateway.advance(milliseconds(100 * script.byte()));
-        if (step & 1U) gateway.engine.expire(gateway.now(), 1 + (step >> 4U));
-        continue;
+        gateway_.advance(milliseconds(100 * script_.byte()));
+        if (step & 1U) expire_step(gateway_, budget);
+        return;
       case 2:
-        gateway.change([&](Policy& policy) {
-          const std::uint8_t choice = script.byte();
-          policy.udp = {static_cast<Behavior>((choice & 3U) % 3),
-                        static_cast<Behavior>((choice >> 2U & 3U) % 3)};
-          policy.tcp = policy.udp;
-          policy.hairpin = (choice & 16U) != 0;
-          policy.hairpin_filter = (choice & 32U) != 0;
-          if ((choice & 64U) != 0)
-            std::swap(policy.external_addresses.front(), policy.external_addresses.back());
-        });
-        gateway.set_forwards({});
-        continue;
+        if (++changes_ > kMostChanges) return;
+        gateway_.change([&](Policy& policy) { change(policy, script_.byte()); });
+        // A restart on the way now and then, and the forward away.
+        if ((step & 32U) != 0) gateway_.set_forwards({});
+        if ((step & 64U) != 0) gateway_.restart(1 + (step >> 7U));
+        return;
       case 3:
-        if (last.empty()) continue;
-        packet = error_about(last, script);
-        break;
+        if (!last_.empty()) send(error_about(last_, script_), last_out_);
+        return;
+      case 6:
+        if (step & 1U) flush_step(gateway_, cursor_, budget);
+        if (!(step & 1U)) visit_step(gateway_, budget);
+        return;
+      case 7:
+        if (++floods_ <= kMostFloods) flood(gateway_, script_, in);
+        return;
       default:
-        packet = shaped(script, in);
+        send(shaped(script_, in), in);
     }
-    const Realm from = (step >> 1U & 7U) == 3 ? last_out : in;
+  }
+
+  void send(Octets packet, Realm in) {
     const Octets before = packet;
-    const Outcome outcome = gateway.translate(std::move(packet), from);
+    const Outcome outcome = gateway_.translate(std::move(packet), in);
     must(outcome.packet.size() == before.size());
     if (!outcome.forwarded() && outcome.reason != Reason::icmp_no_session) must(outcome.packet == before);
-    if (outcome.forwarded() && (load16(before.data() + 6) & 0x3fff) == 0) {
-      must(ip_checksum_valid(before) == ip_checksum_valid(outcome.packet));
-      last = outcome.packet;
-      last_out = outcome.out;
-    }
-    gateway.released();
-    check(gateway);
+    if (!outcome.forwarded() || (load16(before.data() + 6) & 0x3fff) != 0) return;
+    must(ip_checksum_valid(before) == ip_checksum_valid(outcome.packet));
+    last_ = outcome.packet;
+    last_out_ = outcome.out;
   }
+
   // Everything runs out, and nothing remains but what is configured.
-  gateway.pass(std::chrono::hours(3));
-  gateway.pass(seconds(121));
-  const Gauges gauges = gateway.engine.gauges();
-  must(gauges.mappings <= 1 && gauges.sessions == 0 && gauges.dormant == 0);
-  must(gauges.datagrams == 0 && gauges.held_bytes == 0 && gauges.held_fragments == 0);
-  for (const Gauges::Pool& pool : gauges.pools) must(pool.quarantined == 0 && pool.used <= 1);
-}
+  void end() {
+    gateway_.advance(std::chrono::hours(3));
+    expire_all(gateway_, 1);
+    gateway_.advance(seconds(121));
+    expire_all(gateway_, 64);
+    const Gauges gauges = gateway_.engine.gauges();
+    must(gauges.mappings <= 1 && gauges.sessions == 0 && gauges.dormant == 0);
+    must(gauges.datagrams == 0 && gauges.held_bytes == 0 && gauges.held_fragments == 0);
+    for (const Gauges::Pool& pool : gauges.pools) must(pool.quarantined == 0 && pool.used <= 1);
+  }
+
+  Script& script_;
+  TestGateway gateway_;
+  Octets last_;
+  Realm last_out_ = Realm::external;
+  std::uint64_t cursor_ = 0;  // of the flush
+  unsigned changes_ = 0;
+  unsigned floods_ = 0;
+};
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size > 4096) return 0;
   Script script(data, size);
-  run(script);
+  Run(script).all();
   return 0;
 }

@@ -49,7 +49,10 @@ class FakeService : public Service {
       return changed;
     }
     settings_ = changed.after = *wanted;
-    changed.report = engine_.lock()->apply(policy(settings_), monotonic_now());
+    {
+      const auto engine = engine_.lock(LockPurpose::apply);
+      changed.report = engine->apply(policy(settings_), engine.now());
+    }
     changed.refused = forwards_.sync(settings_.port_forwards, false);
     return changed;
   }
@@ -217,6 +220,27 @@ TEST_F(ControlServerTest, DumpsAreWholeHoweverManyPagesTheyTake) {
   ASSERT_TRUE(ask(ControlCommand::show_sessions));
   EXPECT_EQ(items.size(), 1000U);
   EXPECT_EQ(items[0]["remote"], "192.0.2.31:53");
+}
+
+TEST_F(ControlServerTest, StatsTellHowLongTheEngineWasHeldForWhat) {
+  Request request;
+  request.command = ControlCommand::set;
+  request.assignments = {"udp.timeout=10min"};
+  ASSERT_TRUE(ask(request));
+  const auto done = ask(ControlCommand::show_stats);
+  ASSERT_TRUE(done);
+  const Json& holds = (*done)["lock_holds"];
+  ASSERT_EQ(holds.size(), 4U);
+  EXPECT_EQ(holds["packets"]["count"], 0);
+  EXPECT_EQ(holds["packets"]["longest"], 0.0);
+  EXPECT_EQ(holds["expiry"]["count"], 0);
+  EXPECT_EQ(holds["apply"]["count"], 1);
+  EXPECT_GT(holds["apply"]["longest"], 0.0);
+  EXPECT_LT(holds["apply"]["longest"], 10.0) << "in seconds";
+  EXPECT_EQ(holds["control"]["buckets"].size(), 22U);
+  std::uint64_t counted = 0;
+  for (const Json& bucket : holds["control"]["buckets"]) counted += bucket.get<std::uint64_t>();
+  EXPECT_EQ(counted, holds["control"]["count"].get<std::uint64_t>());
 }
 
 TEST_F(ControlServerTest, OnlyWhatTheFilterSelectsIsSent) {

@@ -138,7 +138,12 @@ TEST_F(NatctlScreens, ShowStatsHidesZeros) {
             {{"outcome", "drop"}, {"reason", "no-mapping"}, {"packets", 0}, {"sentence", "Unsolicited."}}}},
           {"counters", {{"mappings_created", 3}, {"mappings_removed", 0}}},
           {"gauges", {{"mappings", 3}, {"mappings_limit", 65536}, {"held_fragments", 0}}},
-          {"datapath_counters", {{"queue-overruns", 0}}}};
+          {"datapath_counters", {{"queue-overruns", 0}}},
+          {"lock_holds",
+           {{"packets", {{"count", 91204}, {"longest", 0.0000612}}},
+            {"expiry", {{"count", 7500}, {"longest", 0.0031}}},
+            {"apply", {{"count", 0}, {"longest", 0.0}}},
+            {"control", {{"count", 1}, {"longest", 2.42}}}}}};
   items = {
       {{"address", "203.0.113.5"}, {"proto", "udp"}, {"used", 640}, {"quarantined", 0}, {"capacity", 64000}}};
   EXPECT_EQ(run({"show", "stats"}).out,
@@ -155,7 +160,11 @@ TEST_F(NatctlScreens, ShowStatsHidesZeros) {
             "\n"
             "COUNTER           VALUE\n"
             "mappings-created      3\n"
-            "queue-overruns        0\n");
+            "queue-overruns        0\n"
+            "\n"
+            "LOCK HELD FOR  PACKETS  EXPIRY  APPLY  CONTROL\n"
+            "times            91204    7500      0        1\n"
+            "longest           61us   3.1ms      -     2.4s\n");
   EXPECT_NE(run({"show", "stats", "--all", "--explain"}).out.find("no-mapping"), std::string::npos);
   EXPECT_NE(run({"show", "stats", "--explain"}).out.find("Rewritten and forwarded."), std::string::npos);
 }

@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "natd/system/clock.h"
 #include "translation/net/wire.h"
 
 namespace nat {
@@ -78,12 +77,11 @@ void Worker::translate(std::span<const QueuedPacket> batch) {
     places[count++] = i;
   }
 
-  const auto engine = engine_.lock();
-  const TimePoint now = monotonic_now();
+  const auto engine = engine_.lock(LockPurpose::packets);
   engine->prefetch({packets.data(), count}, {realms.data(), count});
   Released released;
   for (std::size_t i = 0; i < count; ++i) {
-    const Verdict verdict = engine->translate(packets[i], realms[i], now);
+    const Verdict verdict = engine->translate(packets[i], realms[i], engine.now());
     if (!verdict.reply.empty()) send_answer(answers_, verdict.reply);
     if (verdict.action() != Action::hold) {
       const QueuedPacket& packet = batch[places[i]];

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "natd/observe/log.h"
-#include "natd/system/clock.h"
 
 namespace nat {
 namespace {
@@ -101,8 +100,7 @@ void TunWorker::collect(int queue, Realm in, std::size_t limit) {
 
 void TunWorker::translate() {
   count(counters_.read, batch_.size());
-  const auto engine = engine_.lock();
-  const TimePoint now = monotonic_now();
+  const auto engine = engine_.lock(LockPurpose::packets);
   packets_.clear();
   sides_.clear();
   for (const Slot& slot : batch_) {
@@ -110,7 +108,7 @@ void TunWorker::translate() {
     sides_.push_back(packets_.back().from_gateway ? Realm::internal : slot.in);
   }
   engine->prefetch(packets_, sides_);
-  for (std::size_t number = 0; number < batch_.size(); ++number) translate_one(*engine, number, now);
+  for (std::size_t number = 0; number < batch_.size(); ++number) translate_one(*engine, number, engine.now());
 }
 
 void TunWorker::translate_one(Engine& engine, std::size_t number, TimePoint now) {

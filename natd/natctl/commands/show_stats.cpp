@@ -1,4 +1,7 @@
 // natctl show stats.
+#include <algorithm>
+#include <cctype>
+
 #include "natd/natctl/command.h"
 #include "natd/natctl/fields.h"
 #include "natd/natctl/format.h"
@@ -104,6 +107,28 @@ void print_counters(const Context& context, const Json& stats, bool all) {
   context.print(table);
 }
 
+// How long packets had to wait for natd itself, at worst.
+void print_lock_holds(const Context& context, const Json& holds) {
+  std::vector<Column> columns{{"LOCK HELD FOR"}};
+  std::vector<Cell> times{"times"}, longest{"longest"};
+  std::uint64_t all = 0;
+  for (const auto& [purpose, of] : holds.items()) {
+    std::string title = purpose;
+    std::transform(title.begin(), title.end(), title.begin(),
+                   [](unsigned char c) { return std::toupper(c); });
+    columns.push_back({title, Align::right});
+    times.emplace_back(digits(of, "count"));
+    longest.emplace_back(number(of, "count") == 0 ? "-" : format_short(decimal(of, "longest")));
+    all += number(of, "count");
+  }
+  if (all == 0) return;
+  Table table(columns);
+  table.add(std::move(times));
+  table.add(std::move(longest));
+  context.out << "\n";
+  context.print(table);
+}
+
 }  // namespace
 
 int show_stats(const Context& context, const Command& self, const std::vector<std::string>& words) {
@@ -128,6 +153,7 @@ int show_stats(const Context& context, const Command& self, const std::vector<st
   print_gauges(context, *stats, all);
   print_pools(context, pools);
   print_counters(context, *stats, all);
+  print_lock_holds(context, part(*stats, "lock_holds"));
   return kDone;
 }
 
