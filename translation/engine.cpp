@@ -35,6 +35,8 @@ ApplyReport Engine::apply(Policy policy, TimePoint now) {
   return report;
 }
 
+bool Engine::is_external(Address address) const { return pipeline_->tables().is_external(address); }
+
 const Policy& Engine::policy() const { return pipeline_->tables().policy(); }
 
 std::uint32_t Engine::flush(std::uint64_t& cursor, unsigned budget,

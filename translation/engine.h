@@ -65,6 +65,8 @@ class Engine {
   // session.
   ApplyReport apply(Policy policy, TimePoint now);
   const Policy& policy() const;
+  // Whether it is an address of the pool. As quick as translate() needs it.
+  bool is_external(Address address) const;
   // Removes up to `budget` dynamic mappings with their sessions that `matches` says yes to, from `cursor` on
   // (start with 0). Sets `cursor` to 0 when everything was seen. Returns how many went.
   std::uint32_t flush(std::uint64_t& cursor, unsigned budget,
