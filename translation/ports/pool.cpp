@@ -20,11 +20,7 @@ bool preserves(const PortPolicy& policy) {
 
 // One that no socket of the gateway occupies.
 bool has_free(const PortPool& pool, PortRange range, const std::function<bool(std::uint16_t)>& occupied) {
-  for (std::uint32_t port = range.first; port <= range.last; ++port) {
-    const auto number = static_cast<std::uint16_t>(port);
-    if (pool.free(number) && !occupied(number)) return true;
-  }
-  return false;
+  return pool.first_free(range, occupied).has_value();
 }
 
 }  // namespace
@@ -35,6 +31,7 @@ void Pool::configure(const Policy& policy, const Profiles& profiles) {
                       policy.reserved_ports, policy.quarantine_share};
   const bool same = inputs == inputs_;
   inputs_ = inputs;
+  if (!same || eligible_[0] == nullptr) work_out_eligible();
   std::vector<PoolAddress> addresses;
   for (const Address address : policy.external_addresses) {
     const auto known = index_of(address);
@@ -46,11 +43,18 @@ void Pool::configure(const Policy& policy, const Profiles& profiles) {
   soft_ = policy.soft_pairing;
 }
 
+void Pool::work_out_eligible() {
+  const auto ports = std::make_shared<const EligiblePorts>(inputs_.ranges, inputs_.reserved);
+  // Identifiers of ICMP queries share no number space with the gateway's own ports.
+  const auto identifiers = std::make_shared<const EligiblePorts>(inputs_.ranges, PortSet());
+  for (const Protocol protocol : kProtocols) {
+    eligible_[nat::index_of(protocol)] = protocol == Protocol::icmp ? identifiers : ports;
+  }
+}
+
 void Pool::configure(PoolAddress& address) const {
   for (const Protocol protocol : kProtocols) {
-    // Identifiers of ICMP queries share no number space with the gateway's own ports.
-    address.of(protocol).configure(inputs_.ranges, protocol == Protocol::icmp ? PortSet() : inputs_.reserved,
-                                   inputs_.quarantine_share);
+    address.of(protocol).configure(eligible_[nat::index_of(protocol)], inputs_.quarantine_share);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -73,6 +74,7 @@ class Pool {
                                    const std::function<bool(std::uint16_t)>& occupied) const;
 
  private:
+  void work_out_eligible();
   void configure(PoolAddress& address) const;
   bool has_room_on(std::uint16_t index, const PortRequest& request) const;
   // Whether the internal port can be the external one.
@@ -102,6 +104,7 @@ class Pool {
   HashSecret secret_;
   std::vector<PoolAddress> addresses_;
   Inputs inputs_;
+  std::shared_ptr<const EligiblePorts> eligible_[3];  // by index_of(protocol)
   PortBlocks blocks_;
   bool soft_ = false;
 };
