@@ -3,14 +3,17 @@
 // wanted and free, else one that cannot be foreseen (RFC 6056).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "translation/base/random.h"
 #include "translation/base/siphash.h"
+#include "translation/net/address_index.h"
 #include "translation/policy/policy.h"
 #include "translation/policy/profiles.h"
 #include "translation/ports/port_blocks.h"
@@ -21,9 +24,9 @@ namespace nat {
 // One external address and its ports for each protocol.
 struct PoolAddress {
   Address address;
-  PortPool ports[3];  // by index_of(protocol)
-  PortPool& of(Protocol protocol) { return ports[index_of(protocol)]; }
-  const PortPool& of(Protocol protocol) const { return ports[index_of(protocol)]; }
+  std::unique_ptr<std::array<PortPool, 3>> ports;  // by index_of(protocol)
+  PortPool& of(Protocol protocol) { return (*ports)[index_of(protocol)]; }
+  const PortPool& of(Protocol protocol) const { return (*ports)[index_of(protocol)]; }
 };
 
 // What a new mapping asks for.
@@ -47,14 +50,20 @@ class Pool {
 
   // Addresses that stay keep what is in use and at rest; where their ports stay the same, they are not looked
   // at.
-  void configure(const Policy& policy, const Profiles& profiles);
+  PortBlocks::Change configure(const Policy& policy, const Profiles& profiles);
 
   bool empty() const { return addresses_.empty(); }
-  std::optional<std::uint16_t> index_of(Address external) const;
+  std::optional<std::uint16_t> index_of(Address external) const { return places_.place_of(external); }
+  bool contains(Address external) const { return places_.contains(external); }
   PoolAddress& operator[](std::uint16_t index) { return addresses_[index]; }
   const PoolAddress& operator[](std::uint16_t index) const { return addresses_[index]; }
   const std::vector<PoolAddress>& addresses() const { return addresses_; }
-  std::vector<PoolAddress>& addresses() { return addresses_; }
+  // As PortPool has it, for the pool of that address and protocol.
+  void release(std::uint16_t index, Protocol protocol, std::uint16_t port, Endpoint owner, TimePoint until,
+               TimePoint now);
+  // Frees ports of all addresses whose rest is over; each counts against the budget.
+  void wake(TimePoint now, unsigned& budget);
+
   PortBlocks& blocks() { return blocks_; }
   const PortBlocks& blocks() const { return blocks_; }
 
@@ -72,10 +81,14 @@ class Pool {
   // has_room(), and leaves out the ports that sockets of the gateway occupy.
   std::optional<PortGrant> preview(const PortRequest& request,
                                    const std::function<bool(std::uint16_t)>& occupied) const;
+  // Whether the port is one of the host's block or extra blocks, where there are blocks.
+  bool may_keep(Endpoint external, Address host) const;
 
  private:
-  void work_out_eligible();
+  void configure_ports(const Policy& policy, const Profiles& profiles);
   void configure(PoolAddress& address) const;
+  // Where blocks are in force: the host's own, and what it got besides.
+  std::vector<PortRange> blocks_on(std::uint16_t index, Address host) const;
   bool has_room_on(std::uint16_t index, const PortRequest& request) const;
   // Whether the internal port can be the external one.
   bool keeps_port(std::uint16_t index, const PortRequest& request,
@@ -87,7 +100,7 @@ class Pool {
   std::optional<PortGrant> choose_from_another_block(std::uint16_t index, const PortRequest& request,
                                                      const std::function<bool(std::uint16_t)>& occupied);
   std::optional<std::uint16_t> draw(PortPool& pool, const PortRequest& request,
-                                    const std::vector<PortRange>& ranges,
+                                    std::span<const PortRange> ranges,
                                     const std::function<bool(std::uint16_t)>& occupied);
   // The addresses to try, the host's own first.
   std::size_t tries() const { return soft_ ? addresses_.size() : 1; }
@@ -96,6 +109,7 @@ class Pool {
   struct Inputs {
     std::vector<PortRange> ranges;
     PortSet reserved;
+    bool identifiers_reserved = false;  // as the ports are
     std::uint32_t quarantine_share = 0;
     bool operator==(const Inputs&) const = default;
   };
@@ -103,6 +117,8 @@ class Pool {
   Random& random_;
   HashSecret secret_;
   std::vector<PoolAddress> addresses_;
+  AddressIndex places_;           // in addresses_
+  std::vector<TimePoint> wakes_;  // for each address and protocol: no rest ends earlier
   Inputs inputs_;
   std::shared_ptr<const EligiblePorts> eligible_[3];  // by index_of(protocol)
   PortBlocks blocks_;

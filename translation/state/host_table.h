@@ -17,7 +17,8 @@ struct HostRecord {
   std::uint32_t mappings;        // live ones
   std::uint32_t mappings_of[3];  // of them, by index_of(protocol)
   std::uint32_t sessions;
-  std::uint32_t records;  // of mappings, live or ended: the host stays as long as one refers to it
+  std::uint32_t records;     // of mappings, live or ended: the host stays as long as one refers to it
+  std::uint32_t configured;  // of these, those the operator asked for
   // Leaky bucket of new mappings: tenths of those that time has not paid for yet, as of the tick.
   std::uint32_t debt;
   Tick debt_as_of;

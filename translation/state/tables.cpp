@@ -173,7 +173,7 @@ std::uint32_t Tables::make_mapping(Protocol protocol, Endpoint internal, Endpoin
     return kNone;
   }
   charge(hosts_[host], profiles_[profile].limits.mapping_rate_per_host);
-  if (grant->grown) tell_of_blocks({*grant->grown}, internal.address, true);
+  if (grant->grown) tell_of_blocks({*grant->grown}, true);
   Mapping mapping{};
   mapping.internal = internal;
   mapping.external = {pool_[grant->address_index].address, grant->port};
@@ -198,6 +198,7 @@ std::uint32_t Tables::add_mapping(Mapping mapping) {
   ++hosts_[mapping.host].mappings;
   ++hosts_[mapping.host].mappings_of[index_of(mapping.protocol)];
   ++hosts_[mapping.host].records;
+  if (mapping.origin == Origin::configured) ++hosts_[mapping.host].configured;
   ++live_mappings_;
   ++counters_.mappings_created;
   return number;
@@ -210,9 +211,8 @@ void Tables::end_mapping(std::uint32_t mapping, RemovalCause cause) {
   m.live = false;
   if (const auto index = pool_.index_of(m.external.address); index && !m.shares) {
     const bool rests = m.protocol != Protocol::tcp && m.origin == Origin::dynamic;
-    pool_[*index]
-        .of(m.protocol)
-        .release(m.external.port, m.internal, rests ? now_ + profile_of(m).ports.rest : now_, now_);
+    pool_.release(*index, m.protocol, m.external.port, m.internal,
+                  rests ? now_ + profile_of(m).ports.rest : now_, now_);
   }
   names_.erase(m.id);
   --live_mappings_;
@@ -229,27 +229,19 @@ void Tables::rest(const QuarantinedPort& port) {
   if (!index || port.until <= now_) return;
   PortPool& ports = pool_[*index].of(port.protocol);
   if (!ports.free(port.external.port) || !ports.take(port.external.port, port.owner)) return;
-  ports.release(port.external.port, port.owner, port.until, now_);
+  pool_.release(*index, port.protocol, port.external.port, port.owner, port.until, now_);
 }
 
 void Tables::release_host(std::uint32_t host) {
-  if (hosts_[host].records > 0) return;
-  if (pool_.blocks().on()) {
-    const Address address = hosts_[host].address;
-    if (const auto index = pool_.index_of(hosts_[host].external)) {
-      tell_of_blocks(pool_.blocks().shrink(*index, address), address, false);
-    }
-  }
-  hosts_.erase(host);
+  // What the operator asked for needs no extra block.
+  if (hosts_[host].records > hosts_[host].configured) return;
+  tell_of_blocks(pool_.blocks().take_back_all(hosts_[host].address), false);
+  if (hosts_[host].records == 0) hosts_.erase(host);
 }
 
-void Tables::tell_of_blocks(const std::vector<PortBlock>& blocks, Address host, bool given) {
+void Tables::tell_of_blocks(const std::vector<PortBlock>& blocks, bool given) {
   if (observer_ == nullptr) return;
-  for (const PortBlock& block : blocks) {
-    BlockView changed = view(block);
-    changed.host = host;
-    observer_->block_changed(changed, given, now_);
-  }
+  for (const PortBlock& block : blocks) observer_->block_changed(view(block), given, now_);
 }
 
 // Forgets what ended mappings left. False when the budget ran out first.
@@ -265,6 +257,7 @@ bool Tables::purge_ended(unsigned& budget) {
       }
     }
     --hosts_[m.host].records;
+    if (m.origin == Origin::configured) --hosts_[m.host].configured;
     release_host(m.host);
     mappings_.give_back(mapping);
     ended_.pop_back();
@@ -448,9 +441,7 @@ bool Tables::expire(unsigned budget) {
     if (expired(sessions_[number])) retire(number);
   }
   const bool cleared = purge_ended(budget);
-  for (PoolAddress& address : pool_.addresses()) {
-    for (PortPool& ports : address.ports) ports.wake(now_, budget);
-  }
+  pool_.wake(now_, budget);
   return budget == 0 || !cleared;
 }
 
@@ -500,7 +491,7 @@ std::optional<PortUse> Tables::port_use(Endpoint external) const {
   const auto index = pool_.index_of(external.address);
   if (!index) return std::nullopt;
   PortUse use;
-  if (const auto block = pool_.blocks().at(*index, external.port)) use.block = view(*block);
+  if (const auto block = pool_.blocks().at(external.address, external.port)) use.block = view(*block);
   for (const Protocol protocol : kProtocols) {
     const std::uint32_t mapping = mappings_.find_external(protocol, external);
     if (mapping != kNone && alive(mapping)) {
@@ -517,14 +508,12 @@ std::vector<BlockView> Tables::blocks_of(Address internal) const {
   const PortBlocks& blocks = pool_.blocks();
   if (!blocks.on()) return views;
   if (const auto own = blocks.own(internal)) views.push_back(view(*own));
-  if (const auto index = pool_.index_of(paired_with(hosts_.find(internal)))) {
-    for (const PortBlock& extra : blocks.extras_of(*index, internal)) views.push_back(view(extra));
-  }
+  for (const PortBlock& extra : blocks.extras_of(internal)) views.push_back(view(extra));
   return views;
 }
 
 BlockView Tables::view(const PortBlock& block) const {
-  return {pool_[block.address_index].address, block.ports, block.extra, block.host};
+  return {block.external, block.ports, block.extra, block.host};
 }
 
 void Tables::fill(Gauges& gauges) const {

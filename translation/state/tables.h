@@ -40,7 +40,7 @@ class Tables {
   TimePoint time_of(Tick tick) const { return epoch_ + Duration(std::int64_t{tick} * kTickMilliseconds); }
 
   // Mappings.
-  bool is_external(Address address) const { return pool_.index_of(address).has_value(); }
+  bool is_external(Address address) const { return pool_.contains(address); }
   // What a mapping for a packet from `internal` to `remote` would get: port 0 where it is yet to be drawn, an
   // unspecified address where there is no port.
   Endpoint external_for(Protocol protocol, Endpoint internal, Endpoint remote) const;
@@ -142,7 +142,7 @@ class Tables {
   std::uint32_t debt_of(const HostRecord& host, std::uint32_t rate) const;
   void charge(HostRecord& host, std::uint32_t rate);
   BlockView view(const PortBlock& block) const;
-  void tell_of_blocks(const std::vector<PortBlock>& blocks, Address host, bool given);
+  void tell_of_blocks(const std::vector<PortBlock>& blocks, bool given);
   std::uint32_t add_mapping(Mapping mapping);
   void release_host(std::uint32_t host);
   bool purge_ended(unsigned& budget);

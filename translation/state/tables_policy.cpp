@@ -10,10 +10,9 @@ namespace nat {
 void Tables::replace_policy(Policy policy, std::vector<std::string>& refused) {
   const bool had_rules = !policy_.host_rules.empty();
   policy_ = std::move(policy);
+  const AddressIndex wanted(policy_.external_addresses);
   for (std::uint32_t m = 0; m < mappings_.high_water(); ++m) {
-    const auto& wanted = policy_.external_addresses;
-    if (mappings_[m].live &&
-        std::find(wanted.begin(), wanted.end(), mappings_[m].external.address) == wanted.end()) {
+    if (mappings_[m].live && !wanted.contains(mappings_[m].external.address)) {
       end_mapping(m, RemovalCause::address_lost);
     }
   }
@@ -24,12 +23,17 @@ void Tables::replace_policy(Policy policy, std::vector<std::string>& refused) {
 
 void Tables::configure_pool() {
   profiles_.configure(policy_);
-  pool_.configure(policy_, profiles_);
+  const PortBlocks::Change change = pool_.configure(policy_, profiles_);
   for (std::uint32_t m = 0; m < mappings_.high_water(); ++m) {
     if (!mappings_[m].live) continue;
     const auto index = pool_.index_of(mappings_[m].external.address);
     if (index) mappings_[m].address_index = *index;
+    if (change.divided_anew && !pool_.may_keep(mappings_[m].external, mappings_[m].internal.address) &&
+        mappings_[m].origin == Origin::dynamic && !mappings_[m].shares) {
+      end_mapping(m, RemovalCause::address_lost);
+    }
   }
+  tell_of_blocks(change.ended, false);
 }
 
 void Tables::choose_profiles_anew() {
