@@ -111,7 +111,7 @@ bool Pool::has_room_on(std::uint16_t index, const PortRequest& request) const {
                             [&](PortRange block) { return pool.free_in(block) > 0; });
   }
   const auto& ranges = request.rules->of(request.protocol, wanted);
-  if (pool.free_in(ranges) > 0) return true;
+  if (pool.free_in(ranges) > 0 || pool.free_in(spill_ranges(request)) > 0) return true;
   return preserves(*request.policy) && contain(ranges, wanted) && pool.may_take(wanted, request.internal);
 }
 
@@ -147,7 +147,8 @@ std::optional<std::uint16_t> Pool::choose_on(std::uint16_t index, const PortRequ
     return request.internal.port;
   }
   const auto& ranges = request.rules->of(request.protocol, request.internal.port);
-  return draw(pool, request, ranges, occupied);
+  if (const auto port = draw(pool, request, ranges, occupied)) return port;
+  return draw(pool, request, spill_ranges(request), occupied);
 }
 
 bool Pool::keeps_port(std::uint16_t index, const PortRequest& request,
@@ -200,7 +201,10 @@ std::optional<std::uint16_t> Pool::draw(PortPool& pool, const PortRequest& reque
 
 std::vector<PortRange> Pool::ranges_on(std::uint16_t index, const PortRequest& request) const {
   if (blocks_.on()) return blocks_on(index, request.internal.address);
-  return request.rules->of(request.protocol, request.internal.port);
+  std::vector<PortRange> ranges = request.rules->of(request.protocol, request.internal.port);
+  const auto more = spill_ranges(request);
+  ranges.insert(ranges.end(), more.begin(), more.end());
+  return ranges;
 }
 
 std::vector<PortRange> Pool::blocks_on(std::uint16_t index, Address host) const {
@@ -212,10 +216,52 @@ std::vector<PortRange> Pool::blocks_on(std::uint16_t index, Address host) const 
   return ranges;
 }
 
+// None where one class serves both.
+std::span<const PortRange> Pool::spill_ranges(const PortRequest& request) const {
+  if (!request.policy->spill || blocks_.on()) return {};
+  const auto& others = request.rules->of_other_class(request.protocol, request.internal.port);
+  if (others == request.rules->of(request.protocol, request.internal.port)) return {};
+  return others;
+}
+
 bool Pool::may_keep(Endpoint external, Address host) const {
   if (!blocks_.on()) return true;
   const auto block = blocks_.at(external.address, external.port);
   return block && block->host == host;
+}
+
+bool Pool::lacks_default_ranges(const PortRequest& request) const {
+  const bool identifiers = request.protocol == Protocol::icmp;
+  const EligiblePorts now(inputs_.ranges, identifiers ? PortSet() : inputs_.reserved);
+  const EligiblePorts then(PortPolicy().ranges, identifiers ? PortSet() : inputs_.reserved);
+  const bool any_class = identifiers || request.policy->spill;
+  const bool low = request.internal.port < kFirstUserPort;
+  for (unsigned word = 0; word < EligiblePorts::kWords; ++word) {
+    if (!any_class && low != (word * 64 < kFirstUserPort)) continue;
+    if ((then.words()[word] & ~now.words()[word]) != 0) return true;
+  }
+  return false;
+}
+
+PortRelief Pool::relief(const PortRequest& request,
+                        const std::function<bool(std::uint16_t)>& occupied) const {
+  const std::uint16_t own = index_for(request.internal.address, request.paired);
+  PortPolicy spilling = *request.policy;
+  spilling.spill = true;
+  PortRequest spilled = request;
+  spilled.policy = &spilling;
+  PortRelief relief;
+  relief.default_ranges = !blocks_.on() && lacks_default_ranges(request);
+  relief.spill = finds_port(own, spilled, occupied);
+  for (std::size_t i = 1; i < addresses_.size() && !relief.soft_pairing; ++i) {
+    relief.soft_pairing =
+        finds_port(static_cast<std::uint16_t>((own + i) % addresses_.size()), request, occupied);
+  }
+  const auto useful = [&](PortRange range) {
+    return has_free(addresses_[own].of(request.protocol), range, occupied);
+  };
+  relief.more_extra_blocks = blocks_.has_spare(addresses_[own].address, useful);
+  return relief;
 }
 
 }  // namespace nat

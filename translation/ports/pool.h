@@ -1,6 +1,7 @@
 // The external addresses and their ports, and which of them a new mapping gets: the host's own address (RFC
 // 4787 REQ-2), a port from the ranges of its profile or from its block, the internal port itself when that is
-// wanted and free, else one that cannot be foreseen (RFC 6056).
+// wanted and free, else one that cannot be foreseen (RFC 6056); one of its own class, below 1024 or from 1024
+// on, and of the other class when its own is exhausted and the policy lets it (RFC 4787 REQ-3a).
 #pragma once
 
 #include <array>
@@ -38,6 +39,14 @@ struct PortRequest {
   const PortRules* rules = nullptr;
 };
 
+// What would give a port to a request that got none. Nothing of it where only more ports or addresses would.
+struct PortRelief {
+  bool default_ranges = false;     // letting everybody have the ranges that PortPolicy begins with
+  bool spill = false;              // letting it spill over into the other class
+  bool soft_pairing = false;       // letting it have a port of another address
+  bool more_extra_blocks = false;  // letting its host have more of them
+};
+
 struct PortGrant {
   std::uint16_t address_index = 0;
   std::uint16_t port = 0;
@@ -70,7 +79,7 @@ class Pool {
   // The address of a host whose other mappings are on `paired`. Not to be asked of an empty pool.
   std::uint16_t index_for(Address internal, Address paired) const;
 
-  // The ports that the request may have on that address.
+  // The ports that the request may have on that address, those of the other class at the end.
   std::vector<PortRange> ranges_on(std::uint16_t index, const PortRequest& request) const;
   // Whether choose() would find a port, apart from those that sockets of the gateway occupy.
   bool has_room(const PortRequest& request) const;
@@ -83,12 +92,18 @@ class Pool {
                                    const std::function<bool(std::uint16_t)>& occupied) const;
   // Whether the port is one of the host's block or extra blocks, where there are blocks.
   bool may_keep(Endpoint external, Address host) const;
+  // What would help where preview() found nothing.
+  PortRelief relief(const PortRequest& request, const std::function<bool(std::uint16_t)>& occupied) const;
 
  private:
+  // Whether a port of its class lies in the ranges that PortPolicy begins with and in those of no profile.
+  bool lacks_default_ranges(const PortRequest& request) const;
   void configure_ports(const Policy& policy, const Profiles& profiles);
   void configure(PoolAddress& address) const;
   // Where blocks are in force: the host's own, and what it got besides.
   std::vector<PortRange> blocks_on(std::uint16_t index, Address host) const;
+  // Those of the other class, where the request may spill over.
+  std::span<const PortRange> spill_ranges(const PortRequest& request) const;
   bool has_room_on(std::uint16_t index, const PortRequest& request) const;
   // Whether the internal port can be the external one.
   bool keeps_port(std::uint16_t index, const PortRequest& request,

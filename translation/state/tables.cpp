@@ -133,6 +133,11 @@ Tables::Supply Tables::supply(Protocol protocol, Endpoint internal, std::uint8_t
   return supply;
 }
 
+PortRelief Tables::port_relief(Protocol protocol, Endpoint internal, std::uint8_t profile) const {
+  const PortRequest request = request_for(protocol, internal, hosts_.find(internal.address), profile);
+  return pool_.relief(request, occupied(protocol));
+}
+
 Endpoint Tables::external_for(Protocol protocol, Endpoint internal, Endpoint remote) const {
   if (pool_.empty()) return {};
   const std::uint8_t profile = profiles_.find(protocol, internal, remote.port);

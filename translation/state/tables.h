@@ -62,6 +62,9 @@ class Tables {
     std::uint32_t free = 0, used = 0, quarantined = 0;
   };
   Supply supply(Protocol protocol, Endpoint internal, std::uint8_t profile) const;
+  // What would give a mapping of `internal` a port where external_for() finds none. Not to be asked without
+  // an external address.
+  PortRelief port_relief(Protocol protocol, Endpoint internal, std::uint8_t profile) const;
   // kNone with `refused` set when no mapping can be made.
   std::uint32_t make_mapping(Protocol protocol, Endpoint internal, Endpoint remote, Reason& refused);
   void end_mapping(std::uint32_t mapping, RemovalCause cause);

@@ -418,6 +418,9 @@ bool Pipeline::explain_room(const Flow& flow, const Decision& decision, Account&
                   std::to_string(supply.quarantined) + " at rest" +
                   (ports_short && supply.free > 0 ? "; what is free, sockets of the gateway have" : ""));
   }
+  if (refused == Reason::ports_exhausted) {
+    account.facts.relief = tables_.port_relief(flow.protocol, flow.source, profile);
+  }
   if (refused) account.reason = *refused;
   return !refused;
 }
