@@ -31,6 +31,7 @@ constexpr std::string_view kKeys[] = {
     "ports.allocation",
     "ports.preserve",
     "ports.parity",
+    "ports.spill",
     "ports.rest",
     "limits.mappings-per-host",
     "limits.udp-mappings-per-host",

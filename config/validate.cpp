@@ -114,6 +114,27 @@ class Validation {
                  "remove ports.ranges from the rule, or blocks.subscribers");
       }
     }
+    check_share();
+  }
+
+  // The external interface is counted with one address; with more of them the shares only grow.
+  void check_share() {
+    const BlockPolicy& blocks = settings_.policy.blocks;
+    const std::size_t addresses = 1 + settings_.extra_addresses.size();
+    const std::size_t usable = usable_ports();
+    if (blocks.ports_each(addresses, usable) > 0) return;
+    complain({"blocks.subscribers", "blocks.dynamic", "ports.gateway", "pool.address"},
+             std::to_string(blocks.subscribers_on_each(addresses)) + " subscribers on an address and " +
+                 std::to_string(blocks.dynamic) + " shares left over cannot divide " +
+                 std::to_string(usable) + " ports: nobody would have one",
+             "name fewer subscribers, lower blocks.dynamic, narrow ports.gateway or add a pool.address");
+  }
+
+  // From 1024 on, beside those of the gateway.
+  std::size_t usable_ports() const {
+    const std::size_t first = std::max<std::size_t>(settings_.gateway_ports.first, kFirstBlockPort);
+    const std::size_t past = std::size_t{settings_.gateway_ports.last} + 1;
+    return 65536 - kFirstBlockPort - (past > first ? past - first : 0);
   }
 
   void check_interfaces() {

@@ -63,6 +63,8 @@ ApplyReport Engine::apply(Policy policy, TimePoint now) {
   return report;
 }
 
+bool Engine::is_external(Address address) const { return pipeline_->state().is_external(address); }
+
 const Policy& Engine::policy() const { return pipeline_->state().policy; }
 
 // --- Verbs

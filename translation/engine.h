@@ -82,6 +82,8 @@ class Engine {
   // session. The records of what the policy ended are removed by expire().
   ApplyReport apply(Policy policy, TimePoint now);
   const Policy& policy() const;
+  // Whether it is an address of the pool. As quick as translate() needs it.
+  bool is_external(Address address) const;
 
   // --- Verbs (translation/state/map_request.h)
 

@@ -162,8 +162,7 @@ std::unique_ptr<Reply> trace(Service& service, const Request& request) {
   Counters counters;
   {
     const auto engine = service.shared_engine().lock();
-    const auto& ours = engine->policy().external_addresses;
-    const bool to_us = std::find(ours.begin(), ours.end(), probe.destination.address) != ours.end();
+    const bool to_us = engine->is_external(probe.destination.address);
     probe.in = trace.in.value_or(to_us ? Realm::external : Realm::internal);
     explanation = engine->explain(probe, engine.now());
     counters = engine->counters();

@@ -224,13 +224,68 @@ void bench_ports(SeededRandom& random) {
   for (int round = 0; round < kRounds; ++round) {
     auto empty = std::make_unique<PortPool>();
     auto full = std::make_unique<PortPool>();
-    empty->configure({{1024, 65535}}, {});
-    full->configure({{1024, 65535}}, {});
+    const auto all = std::make_shared<const EligiblePorts>(std::vector<PortRange>{{1024, 65535}}, PortSet());
+    empty->configure(all, 25);
+    full->configure(all, 25);
     const double at_one = cost(*empty, empty->capacity() / 100);
     const double nearly_full = cost(*full, full->capacity() - full->capacity() / 1000);
     ratios.push_back(nearly_full / at_one);
   }
   report("finding a port at 99.9 % full", median(ratios), "x the cost at 1 %", 3);
+}
+
+// A packet of a known session, with the external addresses of a small pool and of large ones. The sessions
+// are the same few, so that nothing but the number of addresses differs.
+class ManyAddresses {
+ public:
+  ManyAddresses(std::uint32_t addresses, Random& random, TimePoint now) : now_(now) {
+    Policy policy = large_policy();
+    policy.limits.sessions = kFew;
+    policy.external_addresses.clear();
+    for (std::uint32_t i = 0; i < addresses; ++i) policy.external_addresses.emplace_back(0xcb007100U + i);
+    engine_ = std::make_unique<Engine>(policy, random, nullptr, now);
+    round();
+  }
+  double round() {
+    UdpPacket packet;
+    const auto begin = Clock::now();
+    for (std::uint32_t i = 0; i < kPackets; ++i) {
+      packet.address(key_of(i % kFew * kRemotes));
+      engine_->translate({.octets = packet.octets()}, Realm::internal, now_);
+    }
+    return nanoseconds_each(begin, kPackets);
+  }
+  // Another policy with the same addresses and other ports, so that all are looked at.
+  double apply(unsigned number) {
+    Policy policy = engine_->policy();
+    policy.quarantine_share = 20 + number;
+    const double begin = processor_milliseconds();
+    engine_->apply(policy, now_);
+    return processor_milliseconds() - begin;
+  }
+
+ private:
+  static constexpr std::uint32_t kFew = 1000;
+  static constexpr std::uint32_t kPackets = 400'000;
+  std::unique_ptr<Engine> engine_;
+  TimePoint now_;
+};
+
+void bench_addresses(Random& random, TimePoint now) {
+  ManyAddresses one(1, random, now), some(64, random, now), many(1024, random, now);
+  std::vector<double> alone, ratio_some, ratio_many, apply_some, apply_many;
+  for (unsigned round = 0; round < kRounds; ++round) {
+    alone.push_back(one.round());
+    ratio_some.push_back(some.round() / alone.back());
+    ratio_many.push_back(many.round() / alone.back());
+    apply_some.push_back(some.apply(round));
+    apply_many.push_back(many.apply(round));
+  }
+  std::printf("a packet of a known session with one external address: %.0f ns\n", median(alone));
+  report("the same with 64 external addresses", median(ratio_some), "x with one", 1.1);
+  report("the same with 1024 external addresses", median(ratio_many), "x with one", 1.1);
+  report("another policy for the ports of 64 external addresses", median(apply_some), "ms", 2);
+  report("another policy for the ports of 1024 external addresses", median(apply_many), "ms", 32);
 }
 
 double longest_expiry_step(Engine& engine, TimePoint now) {
@@ -258,6 +313,7 @@ int run() {
   bench_translate(*loaded.engine, random, now);
   report("memory, all in", static_cast<double>(loaded.bytes) / kSessions, "bytes a session", 160);
   bench_ports(random);
+  bench_addresses(random, now);
   // A neighbour on the same host can stretch any one step; the median of whole rounds shows what is ours.
   std::vector<double> longest{longest_expiry_step(*loaded.engine, now)};
   for (int round = 1; round < 3; ++round)

@@ -565,7 +565,12 @@ void NaiveNat::settle(TimePoint now) {
   std::set<Address> hosts;
   for (const Mapping& mapping : mappings_) hosts.insert(mapping.internal.address);
   std::erase_if(hosts_, [&](const auto& entry) { return !hosts.contains(entry.first); });
-  std::erase_if(extra_holders_, [&](const auto& entry) { return !hosts.contains(entry.second); });
+  // An extra block is for what traffic makes.
+  std::set<Address> active;
+  for (const Mapping& mapping : mappings_) {
+    if (mapping.origin == Origin::dynamic) active.insert(mapping.internal.address);
+  }
+  std::erase_if(extra_holders_, [&](const auto& entry) { return !active.contains(entry.second); });
 }
 
 void NaiveNat::end(const Mapping* mapping) {
@@ -574,7 +579,7 @@ void NaiveNat::end(const Mapping* mapping) {
   if (ended.shares) return;
   const PortKey key{ended.protocol, ended.external};
   if (ended.protocol != Protocol::tcp && ended.origin == Origin::dynamic) {
-    rest(key, ended.internal);
+    rest(key, ended.internal, profile_of(ended).ports.rest);
   } else if (!exact_) {
     quarantined_[key] = {ended.internal, now_, false};
   }
@@ -618,6 +623,7 @@ void NaiveNat::lose(const Words& packet, const Choices& chosen) {
 
 void NaiveNat::apply(Policy policy, const std::vector<PortForward>& forwards, TimePoint now) {
   settle(now);
+  const Division before = division();
   policy_ = std::move(policy);
   count_ports();
   const auto resolved = [&](PortForward forward) {
@@ -639,6 +645,7 @@ void NaiveNat::apply(Policy policy, const std::vector<PortForward>& forwards, Ti
     if (!stays || !is_external(mapping.external.address)) ended.push_back(&mapping);
   }
   for (const Mapping* mapping : ended) end(mapping);
+  divide_anew(before);
   std::erase_if(quarantined_, [&](const auto& entry) { return !is_external(entry.first.second.address); });
   std::erase_if(last_in_order_, [&](const auto& entry) { return !is_external(entry.first.second); });
   for (const PortForward& candidate : forwards) {

@@ -103,6 +103,7 @@ class NaiveNat {
   const std::list<Mapping>& mappings() const { return mappings_; }
   // The extra blocks of ports that the host has.
   std::vector<PortRange> extra_blocks_of(Address host) const;
+  std::size_t extra_blocks() const { return extra_holders_.size(); }
   const Policy& policy() const { return policy_; }
   bool is_external(Address address) const;
   // What was wrong with the engine's choices so far.
@@ -179,8 +180,9 @@ class NaiveNat {
   bool eligible(Protocol protocol, std::uint16_t port) const;
   bool offered(const Words& packet, Endpoint external) const;
   bool in_class(const Words& packet, Endpoint external) const;
+  bool spills_over(const Words& packet, Address external) const;
   bool may_have(const Words& packet, Endpoint external) const {
-    return offered(packet, external) && in_class(packet, external);
+    return offered(packet, external) && (in_class(packet, external) || spills_over(packet, external.address));
   }
   std::vector<PortRange> ranges_for(const Words& packet, Address external) const;
   // Whether it may have one, taken or not, that is wanted.
@@ -194,14 +196,15 @@ class NaiveNat {
   void check_choice(const Words& packet, Endpoint chosen);
   void check_order(const Words& packet, Endpoint chosen);
   void complain(const Words& packet, const std::string& what);
-  void rest(PortKey key, Endpoint owner);
+  void rest(PortKey key, Endpoint owner, Duration how_long);
   void count_ports();
 
   // Port blocks (RFC 7422): arithmetic for a host's own, a map for what was given out besides.
   struct Division {
-    std::size_t per_address, share;  // subscribers, and ports of each
-    std::uint32_t first_extra;
-    std::size_t extras;
+    std::size_t per_address = 0, share = 0;  // subscribers, and ports of each
+    std::size_t first_extra = 0;             // counted in usable ports
+    std::size_t extras = 0;
+    bool operator==(const Division&) const = default;
   };
   bool blocks_on() const {
     return !policy_.blocks.subscribers.empty() && !policy_.external_addresses.empty();
@@ -210,6 +213,7 @@ class NaiveNat {
   // Of the host at that address, its extra ones behind its own.
   std::vector<PortRange> blocks_of(Address host, Address external) const;
   PortRange extra_block(std::size_t number) const;
+  void divide_anew(const Division& before);
   std::vector<std::size_t> blocks_to_grow(Address host, Address external) const;
   void grow(const Words& packet, Endpoint chosen);
 
@@ -219,6 +223,7 @@ class NaiveNat {
   std::list<Mapping> mappings_;
   std::map<PortKey, Rest> quarantined_;
   std::map<Protocol, std::size_t> port_count_;
+  std::vector<std::uint16_t> divided_ports_;  // from 1024 on, without those of the gateway
   std::map<std::pair<Protocol, Address>, std::uint16_t>
       last_in_order_;                                                 // given away by sequential allocation
   std::map<std::pair<Address, std::size_t>, Address> extra_holders_;  // by external address and number

@@ -14,8 +14,9 @@ bool within(const std::vector<PortRange>& ranges, std::uint16_t port) {
 
 // Whether anybody may get it.
 bool NaiveNat::eligible(Protocol protocol, std::uint16_t port) const {
-  if (port == 0 || (protocol != Protocol::icmp && policy_.reserved_ports[port])) return false;
-  if (blocks_on()) return port >= 1024;
+  if (port == 0) return false;
+  if (blocks_on()) return port >= 1024 && !policy_.reserved_ports[port];
+  if (protocol != Protocol::icmp && policy_.reserved_ports[port]) return false;
   return within(policy_.ports.ranges, port) ||
          std::any_of(policy_.host_rules.begin(), policy_.host_rules.end(), [&](const HostRule& rule) {
            return rule.own_ports && within(rule.profile.ports.ranges, port);
@@ -23,6 +24,10 @@ bool NaiveNat::eligible(Protocol protocol, std::uint16_t port) const {
 }
 
 void NaiveNat::count_ports() {
+  divided_ports_.clear();
+  for (std::uint32_t port = 1024; port < 65536; ++port) {
+    if (!policy_.reserved_ports[port]) divided_ports_.push_back(static_cast<std::uint16_t>(port));
+  }
   for (const Protocol protocol : kProtocols) {
     port_count_[protocol] = 0;
     for (std::uint32_t port = 1; port < 65536; ++port) {
@@ -57,6 +62,20 @@ bool NaiveNat::in_class(const Words& packet, Endpoint external) const {
     for (std::uint32_t number = range.first; number <= range.last; ++number) {
       const auto port = static_cast<std::uint16_t>(number);
       if (low == (port < 1024) && offered(packet, {external.address, port})) return false;
+    }
+  }
+  return true;
+}
+
+// RFC 4787 REQ-3a is a SHOULD: when no port of the class is free there, the other class may serve.
+bool NaiveNat::spills_over(const Words& packet, Address external) const {
+  if (!profile_of(packet).ports.spill || blocks_on()) return false;
+  for (const PortRange range : ranges_for(packet, external)) {
+    for (std::uint32_t number = range.first; number <= range.last; ++number) {
+      const Endpoint own{external, static_cast<std::uint16_t>(number)};
+      if (in_class(packet, own) && offered(packet, own) && free(packet.protocol, own, {}) == Free::yes) {
+        return false;
+      }
     }
   }
   return true;
@@ -145,7 +164,8 @@ void NaiveNat::check_choice(const Words& packet, Endpoint chosen) {
     check_order(packet, chosen);
   } else if (wish.preserve_parity && (chosen.port - kept.port) % 2 != 0) {
     const bool other = any_port(packet, chosen.address, [&](std::uint16_t port) {
-      return (port - kept.port) % 2 == 0 && free(packet.protocol, {chosen.address, port}, {}) == Free::yes;
+      return (port - kept.port) % 2 == 0 && free(packet.protocol, {chosen.address, port}, {}) == Free::yes &&
+             in_class(packet, {chosen.address, port}) == in_class(packet, chosen);
     });
     if (other) complain(packet, "got a port of the other parity");
   }
@@ -158,6 +178,7 @@ void NaiveNat::check_order(const Words& packet, Endpoint chosen) {
     Endpoint skipped{chosen.address, static_cast<std::uint16_t>(last->second + 1)};
     for (; skipped.port != chosen.port; ++skipped.port) {
       if (free(packet.protocol, skipped, {}) != Free::yes || !may_have(packet, skipped)) continue;
+      if (in_class(packet, skipped) != in_class(packet, chosen)) continue;
       complain(packet,
                "got " + std::to_string(chosen.port) + " in order, and not " + std::to_string(skipped.port));
     }
@@ -185,9 +206,10 @@ void NaiveNat::complain(const Words& packet, const std::string& what) {
 
 // --- Ports at rest.
 
-void NaiveNat::rest(PortKey key, Endpoint owner) {
-  quarantined_[key] = {owner, now_ + policy_.ports.rest, exact_};
-  // At most a quarter of the ports rest; the oldest go first. Of several with one age nobody knows which.
+void NaiveNat::rest(PortKey key, Endpoint owner, Duration how_long) {
+  quarantined_[key] = {owner, now_ + how_long, exact_};
+  // At most a quarter of the ports rest; those whose rest ends first go first. Of several that end together
+  // nobody knows which.
   const auto same_pool = [&](const PortKey& other) {
     return other.first == key.first && other.second.address == key.second.address;
   };
@@ -196,38 +218,38 @@ void NaiveNat::rest(PortKey key, Endpoint owner) {
                          [&](const auto& entry) { return same_pool(entry.first) && entry.second.certain; });
   };
   while (static_cast<std::size_t>(certain()) > port_count_[key.first] / 4) {
-    TimePoint oldest = kNever;
+    TimePoint first = kNever;
     for (const auto& [other, rest] : quarantined_) {
-      if (same_pool(other) && rest.certain) oldest = std::min(oldest, rest.until);
+      if (same_pool(other) && rest.certain) first = std::min(first, rest.until);
     }
     for (auto& [other, rest] : quarantined_) {
-      if (same_pool(other) && rest.until == oldest) rest.certain = false;
+      if (same_pool(other) && rest.until == first) rest.certain = false;
     }
   }
-  // Neither is it known in which order those of one age came to rest.
+  // Neither is it known in which order those that end together came to rest.
   Rest& own = quarantined_[key];
   own.certain = own.certain && std::none_of(quarantined_.begin(), quarantined_.end(), [&](const auto& entry) {
                   return same_pool(entry.first) && entry.second.until == own.until && !entry.second.certain;
                 });
 }
 
-// --- Port blocks (RFC 7422 section 2). The ports from 1024 on are divided by the subscribers of an address,
-// and a few imagined ones; what those have is given out in small blocks.
+// --- Port blocks (RFC 7422 section 2). The ports from 1024 on that are not the gateway's are divided by the
+// subscribers of an address, and a few imagined ones; what those have is given out in small blocks.
 
 NaiveNat::Division NaiveNat::division() const {
+  Division division;
+  if (!blocks_on()) return division;
   const std::size_t addresses = policy_.external_addresses.size();
-  Division division{};
   division.per_address = (policy_.blocks.subscribers.size() + addresses - 1) / addresses;
-  division.share = 64512 / (division.per_address + policy_.blocks.dynamic);
-  division.first_extra = static_cast<std::uint32_t>(1024 + division.per_address * division.share);
-  division.extras = (65536 - division.first_extra) / policy_.blocks.extra_size;
+  division.share = divided_ports_.size() / (division.per_address + policy_.blocks.dynamic);
+  division.first_extra = division.per_address * division.share;
+  division.extras = (divided_ports_.size() - division.first_extra) / policy_.blocks.extra_size;
   return division;
 }
 
 PortRange NaiveNat::extra_block(std::size_t number) const {
   const std::size_t first = division().first_extra + number * policy_.blocks.extra_size;
-  return {static_cast<std::uint16_t>(first),
-          static_cast<std::uint16_t>(first + policy_.blocks.extra_size - 1)};
+  return {divided_ports_[first], divided_ports_[first + policy_.blocks.extra_size - 1U]};
 }
 
 std::vector<PortRange> NaiveNat::blocks_of(Address host, Address external) const {
@@ -237,9 +259,9 @@ std::vector<PortRange> NaiveNat::blocks_of(Address host, Address external) const
   if (at != hosts.end() && *at == host) {
     const auto number = static_cast<std::size_t>(at - hosts.begin());
     const auto [per_address, share, first_extra, extras] = division();
-    const std::size_t first = 1024 + number % per_address * share;
+    const std::size_t first = number % per_address * share;
     if (policy_.external_addresses[number / per_address] == external) {
-      blocks.push_back({static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + share - 1)});
+      blocks.push_back({divided_ports_[first], divided_ports_[first + share - 1]});
     }
   }
   for (const auto& [place, holder] : extra_holders_) {
@@ -251,9 +273,8 @@ std::vector<PortRange> NaiveNat::blocks_of(Address host, Address external) const
 // The numbers of those that the host may be given.
 std::vector<std::size_t> NaiveNat::blocks_to_grow(Address host, Address external) const {
   std::vector<std::size_t> numbers;
-  const auto held = std::count_if(extra_holders_.begin(), extra_holders_.end(), [&](const auto& entry) {
-    return entry.second == host && entry.first.first == external;
-  });
+  const auto held = std::count_if(extra_holders_.begin(), extra_holders_.end(),
+                                  [&](const auto& entry) { return entry.second == host; });
   if (held >= policy_.blocks.extra_per_host) return numbers;
   for (std::size_t number = 0; number < division().extras; ++number) {
     if (!extra_holders_.contains({external, number})) numbers.push_back(number);
@@ -272,6 +293,21 @@ void NaiveNat::grow(const Words& packet, Endpoint chosen) {
     return;
   }
   complain(packet, "got a port of no block that it may have");
+}
+
+// After the addresses changed: extra blocks that are no longer the same come back, and a mapping whose port
+// is in none of its host's blocks ends.
+void NaiveNat::divide_anew(const Division& before) {
+  const bool same = division() == before;
+  std::erase_if(extra_holders_, [&](const auto& entry) { return !same || !is_external(entry.first.first); });
+  if (!blocks_on()) return;
+  std::vector<const Mapping*> strays;
+  for (const Mapping& mapping : mappings_) {
+    if (mapping.origin == Origin::configured || mapping.shares) continue;
+    const auto blocks = blocks_of(mapping.internal.address, mapping.external.address);
+    if (!within(blocks, mapping.external.port)) strays.push_back(&mapping);
+  }
+  for (const Mapping* mapping : strays) end(mapping);
 }
 
 std::vector<PortRange> NaiveNat::extra_blocks_of(Address host) const {

@@ -525,8 +525,27 @@ void Rig::compare_tables() {
   if (profile_.blocks) compare_blocks();
 }
 
+// Every extra block that is given was with nobody, and comes back from whom it was given to.
+void Rig::follow_blocks() {
+  const auto& told = gateway_.observed().blocks;
+  for (; blocks_followed_ < told.size(); ++blocks_followed_) {
+    const auto& [block, given] = told[blocks_followed_];
+    const Endpoint place{block.external, block.ports.first};
+    if (!block.extra) fail("a notice about a block that is no extra one");
+    if (given && !blocks_given_.emplace(place, block.host).second) fail("a block was given twice");
+    if (given) continue;
+    const auto held = blocks_given_.find(place);
+    if (held == blocks_given_.end() || held->second != block.host) {
+      return fail("a block came back that its host did not have");
+    }
+    blocks_given_.erase(held);
+  }
+}
+
 // The extra blocks of each host.
 void Rig::compare_blocks() {
+  follow_blocks();
+  if (blocks_given_.size() != naive_.extra_blocks()) fail("other blocks were told of");
   for (std::uint8_t number = 1; number <= 4; ++number) {
     const Address host(10, 0, 0, number);
     std::vector<PortRange> extras;
@@ -561,6 +580,7 @@ bool Rig::finish() {
   if (gauges.records != configured + gauges.hosts) fail("memory was not given back");
   if (quarantined != 0) fail("ports rest for ever");
   if (gauges.held_syns != 0) fail("SYNs are held for ever");
+  if (!blocks_given_.empty()) fail("a block never came back");
   if (gauges.datagrams != 0 || gauges.held_fragments != 0 || gauges.held_bytes != 0) fail("fragments remain");
   return failure_.empty();
 }

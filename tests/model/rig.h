@@ -86,6 +86,7 @@ class Rig {
   void restart();
   void compare_tables();
   void compare_blocks();
+  void follow_blocks();
   void check_counters();
 
   Policy first_policy(std::uint64_t seed) const;
@@ -123,6 +124,10 @@ class Rig {
   SeededRandom random_;
   TestGateway gateway_;
   NaiveNat naive_;
+  // Of the engine's notices about extra blocks, those followed so far; and the host of each block that was
+  // given and has not come back, by external address and first port.
+  std::size_t blocks_followed_ = 0;
+  std::map<Endpoint, Address> blocks_given_;
   std::vector<Sent> sent_;
   NaiveFragments fragments_;
   std::map<std::uint64_t, Datagram> datagrams_;

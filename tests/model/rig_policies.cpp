@@ -4,6 +4,10 @@
 namespace nat::test {
 namespace {
 
+// Ports of the gateway: at the beginning, between the ports of the block of our first host, and between extra
+// blocks.
+constexpr PortRange kReserved[] = {{1024, 1027}, {65506, 65513}, {65526, 65529}};
+
 // Four ports for each of very many subscribers. Of our hosts two are the last on the first address, one is
 // the first on the second, and one is none.
 BlockPolicy few_ports_each() {
@@ -11,7 +15,7 @@ BlockPolicy few_ports_each() {
   blocks.dynamic = 3;
   blocks.extra_size = 2;
   blocks.extra_per_host = 2;
-  constexpr std::uint32_t kOnOneAddress = 64512 / 4 - 3;
+  constexpr std::uint32_t kOnOneAddress = (64512 - 16) / 4 - 3;
   for (std::uint32_t other = 2; other < kOnOneAddress; ++other) {
     blocks.subscribers.push_back(Address(Address(9, 0, 0, 0).value() + other));
   }
@@ -31,9 +35,12 @@ Policy Rig::first_policy(std::uint64_t seed) const {
   policy.soft_pairing = seed % 5 == 0;
   policy.limits.icmp_rate = policy.limits.icmp_burst = 1000000;
   if (profile_.blocks) {
-    policy.soft_pairing = false;
+    policy.soft_pairing = seed % 2 == 0;
     policy.ports.rest = seconds(50);
     policy.blocks = few_ports_each();
+    for (const PortRange range : kReserved) {
+      for (std::size_t port = range.first; port <= range.last; ++port) policy.reserved_ports.set(port);
+    }
   } else if (profile_.scarce) {
     if (!policy.soft_pairing) policy.external_addresses = {kPool[0]};
     policy.ports.ranges = {{600, 605}, {2000, 2039}};
@@ -52,6 +59,7 @@ Policy Rig::other_policy() {
   policy.hairpin_filter = chance(30);
   policy.ports.preserve = chance(80);
   policy.ports.preserve_parity = chance(30);
+  policy.ports.spill = chance(70);
   policy.ports.allocation = chance(15) ? Allocation::sequential : Allocation::random;
   // The engine forgets held SYNs when it clears away, which a run that is late does late.
   policy.unsolicited_syn =
@@ -80,6 +88,11 @@ Policy Rig::other_policy() {
     policy.limits.mapping_rate_per_host = chance(20) ? 1 + below(5) : 0;
     policy.limits.fragments = limit(1, 12);
     policy.limits.fragment_bytes = limit(40, 500);
+    if (profile_.blocks && chance(20)) {
+      policy.external_addresses.assign(std::begin(kPool), std::end(kPool));
+      if (chance(30)) std::swap(policy.external_addresses[0], policy.external_addresses[1]);
+      if (chance(30)) policy.external_addresses.pop_back();
+    }
   } else {
     policy.external_addresses.clear();
     for (const Address address : kPool) {
@@ -125,6 +138,8 @@ HostRule Rig::random_rule(const Policy& general) {
   rule.profile.timeouts.icmp = seconds(60 + 30 * below(3));
   rule.profile.timeouts.tcp_opening = seconds(30 + 60 * below(3));
   rule.profile.timeouts.udp_inbound_refresh = chance(50);
+  rule.profile.ports.spill = chance(50);
+  if (chance(30)) rule.profile.ports.rest = seconds(10 + 50 * below(3));
   if (profile_.scarce && chance(50)) {
     rule.profile.limits.mappings_per_host = 2 + below(6);
     if (general.misbehavior.mapping_loss == 0) rule.profile.limits.sessions_per_host = 4 + below(8);

@@ -266,6 +266,21 @@ TEST(ConfigValidate, RangesAreKeptInOrderAndDoNotOverlap) {
   EXPECT_NE(problems_of("[ports]\nranges =\n"), "");
 }
 
+// 1024 subscribers on one address, and 64512 ports without 64000 of the gateway's.
+// Rows: B5
+TEST(ConfigValidate, EverySubscriberHasAPort) {
+  const std::string subscribers = "[blocks]\nsubscribers = 10.0.0.0-10.0.3.255\n";
+  EXPECT_EQ(problems_of(subscribers), "");
+  EXPECT_EQ(
+      problems_of(subscribers + "[ports]\ngateway = 1024-65023\n"),
+      "natd.conf:4:11: error: 1024 subscribers on an address and 2 shares left over cannot divide 512 ports: "
+      "nobody would have one; name fewer subscribers, lower blocks.dynamic, narrow ports.gateway or add a "
+      "pool.address\n");
+  EXPECT_NE(problems_of(subscribers + "dynamic = 1\n[ports]\ngateway = 1024-64511\n"), "");
+  EXPECT_EQ(problems_of(subscribers + "dynamic = 0\n[ports]\ngateway = 1024-64511\n"), "");
+  EXPECT_EQ(problems_of(subscribers + "[ports]\ngateway = 1024-64511\n[pool]\naddress = 203.0.113.6\n"), "");
+}
+
 TEST(ConfigValidate, PortForwardsHaveTheirOwnEndpointsAndNames) {
   EXPECT_EQ(problems_of("[forward]\nrule = tcp 80 -> 10.0.0.1\nrule = udp 80 -> 10.0.0.1\n"), "");
   EXPECT_EQ(

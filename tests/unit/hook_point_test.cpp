@@ -19,12 +19,12 @@ constexpr Address kOtherInside(10, 0, 0, 2);
 constexpr Address kFirst(203, 0, 113, 11);
 constexpr Address kSecond(203, 0, 113, 12);
 
-Links links() {
+HookLinks links() {
   Links links;
   links.internal_index = 3;
   links.external_index = 4;
   links.external_addresses = {kFirst, kSecond};
-  return links;
+  return HookLinks(links);
 }
 
 std::uint32_t pseudo_sum(const std::vector<std::uint8_t>& packet) {

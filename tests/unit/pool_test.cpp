@@ -81,6 +81,53 @@ TEST_F(PoolTest, HowManyMayRestHoldsAtOnce) {
   EXPECT_EQ(udp().quarantined(), 5U);
 }
 
+// Ports of every address wake when their own rest ends, as far as the budget goes; also after a change.
+TEST_F(PoolTest, WakesThePortsOfEveryAddress) {
+  policy.external_addresses = {Address(203, 0, 113, 11), Address(203, 0, 113, 12), Address(203, 0, 113, 13)};
+  configure();
+  const auto rest = [&](std::uint16_t index, int how_long) {
+    ASSERT_TRUE(udp(index).take(2000, kHost));
+    pool.release(index, Protocol::udp, 2000, kHost, kNow + seconds(how_long), kNow);
+  };
+  rest(0, 3600);
+  rest(1, 120);
+  rest(2, 60);
+  std::swap(policy.external_addresses[0], policy.external_addresses[1]);
+  configure();
+  unsigned budget = 10;
+  pool.wake(kNow + seconds(119), budget);
+  EXPECT_TRUE(udp(2).free(2000));
+  EXPECT_FALSE(udp(0).free(2000));
+  budget = 0;
+  pool.wake(kNow + seconds(120), budget);
+  EXPECT_FALSE(udp(0).free(2000)) << "nothing was allowed";
+  budget = 10;
+  pool.wake(kNow + seconds(120), budget);
+  EXPECT_EQ(budget, 9U);
+  EXPECT_TRUE(udp(0).free(2000));
+  EXPECT_FALSE(udp(1).free(2000));
+}
+
+TEST_F(PoolTest, FindsEachOfManyAddresses) {
+  policy.external_addresses.clear();
+  for (std::uint32_t i = 0; i < 1024; ++i) policy.external_addresses.emplace_back(0xcb007100U + 3 * i);
+  configure();
+  for (std::uint16_t i = 0; i < 1024; ++i) {
+    EXPECT_EQ(pool.index_of(policy.external_addresses[i]), i);
+    EXPECT_EQ(pool[i].address, policy.external_addresses[i]);
+  }
+  EXPECT_FALSE(pool.contains(Address(0xcb007101U)));
+}
+
+// One division for all protocols: an identifier leads to its host as a port does.
+// Rows: B2 B5
+TEST_F(PoolTest, IdentifiersOfTheGatewaysPortsAreInNoBlock) {
+  policy.reserved_ports.set(2004);
+  policy.blocks.subscribers = {kHost.address};
+  configure();
+  EXPECT_FALSE(icmp().free(2004));
+}
+
 TEST_F(PoolTest, BlocksHoldAtOnce) {
   policy.blocks.subscribers = {kHost.address};
   configure();

@@ -18,9 +18,14 @@ const Endpoint kOther{Address(10, 0, 0, 2), 4321};
 // A range on its own.
 std::array<PortRange, 1> only(std::uint16_t first, std::uint16_t last) { return {{{first, last}}}; }
 
-PortPool pool_of(std::vector<PortRange> ranges, const PortSet& reserved = {}) {
+void configure(PortPool& pool, const std::vector<PortRange>& ranges, const PortSet& reserved = {},
+               std::uint32_t quarantine_share = 25) {
+  pool.configure(std::make_shared<const EligiblePorts>(ranges, reserved), quarantine_share);
+}
+
+PortPool pool_of(const std::vector<PortRange>& ranges, const PortSet& reserved = {}) {
   PortPool pool;
-  pool.configure(ranges, reserved);
+  configure(pool, ranges, reserved);
   return pool;
 }
 
@@ -136,12 +141,110 @@ TEST(PortPool, TheOwnerComesBackToItsPort) {
   EXPECT_TRUE(pool.take(2000, kOther));
 }
 
+// The end of its own rest counts for a port, not that of one which came to rest before it.
+// Rows: C8
+TEST(PortPool, NobodyRestsBehindALongerRest) {
+  PortPool pool = pool_of({{2000, 2099}});
+  const auto rest = [&](std::uint16_t port, int how_long) {
+    ASSERT_TRUE(pool.take(port, kOne));
+    pool.release(port, kOne, kStart + seconds(how_long), kStart);
+  };
+  rest(2000, 3600);
+  rest(2001, 120);
+  rest(2002, 1200);
+  unsigned budget = 10;
+  pool.wake(kStart + seconds(120), budget);
+  EXPECT_EQ(budget, 9U);
+  EXPECT_TRUE(pool.free(2001));
+  EXPECT_EQ(pool.next_wake(), kStart + seconds(1200));
+  pool.wake(kStart + seconds(1200), budget);
+  EXPECT_TRUE(pool.free(2002));
+  EXPECT_FALSE(pool.free(2000));
+}
+
+// Whatever comes to rest, goes back to its owner and wakes in between: each port wakes in the step in which
+// its own rest ends. Held against a list.
+// Rows: C8
+TEST(PortPool, EveryRestEndsInItsTime) {
+  PortPool pool = pool_of({{2000, 2999}});
+  SeededRandom random(8);
+  std::map<std::uint16_t, TimePoint> resting;
+  TimePoint now = kStart;
+  for (int step = 0; step < 20000; ++step) {
+    const auto port = static_cast<std::uint16_t>(2000 + random.below(200));
+    if (pool.take(port, kOne)) {
+      const TimePoint until = now + seconds(1 + random.below(random.below(2) == 0 ? 300 : 20));
+      pool.release(port, kOne, until, now);
+      resting[port] = until;
+    }
+    if (random.below(4) > 0) continue;
+    now += seconds(random.below(4));
+    unsigned budget = 1000;
+    pool.wake(now, budget);
+    std::erase_if(resting, [&](const auto& entry) { return entry.second <= now; });
+    ASSERT_EQ(pool.quarantined(), resting.size()) << "step " << step;
+    for (const auto& [at_rest, until] : resting) ASSERT_FALSE(pool.free(at_rest)) << "step " << step;
+  }
+}
+
+// When fewer may rest, those whose rest ends first become free at once, and not when the next one comes.
+// Rows: C8x
+TEST(PortPool, FewerMayRestFromNowOn) {
+  PortPool pool = pool_of({{2000, 2099}});
+  for (std::uint16_t port = 2000; port < 2020; ++port) {
+    ASSERT_TRUE(pool.take(port, kOne));
+    pool.release(port, kOne, kStart + seconds(port == 2000 ? 500 : 120), kStart);
+  }
+  configure(pool, {{2000, 2099}}, {}, 5);
+  EXPECT_EQ(pool.quarantined(), 5U);
+  EXPECT_FALSE(pool.free(2000));
+  EXPECT_EQ(pool.free_in(PortRange{2000, 2099}), 95U);
+}
+
+// Taken and rested ports are not free after the ranges changed, and the count of free ones is right: held
+// against a walk over all ports.
+TEST(PortPool, CountsWhatIsFreeAfterAChange) {
+  PortPool pool = pool_of({{1, 65535}});
+  SeededRandom random(9);
+  for (int i = 0; i < 3000; ++i) {
+    const auto port = pool.pick(random, only(1, 65535), std::nullopt);
+    if (i % 3 == 0) pool.release(*port, kOne, kStart + seconds(120), kStart);
+  }
+  PortSet reserved;
+  for (std::size_t port = 60000; port < 61000; ++port) reserved.set(port);
+  configure(pool, {{100, 200}, {150, 40000}, {59000, 65535}}, reserved);
+  std::uint32_t free = 0, eligible = 0;
+  for (std::uint32_t port = 0; port < 65536; ++port) {
+    const bool in_range = (port >= 100 && port <= 40000) || port >= 59000;
+    eligible += in_range && !reserved[port] ? 1 : 0;
+    free += pool.free(static_cast<std::uint16_t>(port)) ? 1 : 0;
+    if (!in_range || reserved[port]) {
+      ASSERT_FALSE(pool.free(static_cast<std::uint16_t>(port))) << port;
+    }
+  }
+  EXPECT_EQ(pool.capacity(), eligible);
+  EXPECT_EQ(pool.free_in(PortRange{0, 65535}), free);
+  EXPECT_LT(free, eligible);
+}
+
+TEST(PortPool, FindsTheFirstFreePortThatIsWanted) {
+  PortPool pool = pool_of({{2000, 2199}});
+  for (std::uint16_t port = 2000; port < 2150; ++port) ASSERT_TRUE(pool.take(port, kOne));
+  const auto odd = [](std::uint16_t port) { return port % 2 != 0; };
+  const auto none = [](std::uint16_t) { return false; };
+  EXPECT_EQ(pool.first_free({1, 65535}, none), 2150);
+  EXPECT_EQ(pool.first_free({2151, 65535}, odd), 2152);
+  EXPECT_EQ(pool.first_free({2000, 2149}, none), std::nullopt);
+  EXPECT_EQ(pool.first_free({2199, 2199}, odd), std::nullopt);
+  EXPECT_EQ(pool.first_free({2199, 65535}, none), 2199);
+}
+
 // At most a quarter rests, or the pool would starve itself.
 // Rows: C8x
 TEST(PortPool, HowManyRestIsASetting) {
   for (const std::uint32_t share : {0U, 10U, 100U}) {
     PortPool pool;
-    pool.configure({{40000, 40099}}, {}, share);
+    configure(pool, {{40000, 40099}}, {}, share);
     SeededRandom random(1);
     const std::vector<PortRange> all{{40000, 40099}};
     for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool.pick(random, all, std::nullopt));
@@ -160,7 +263,7 @@ TEST(PortPool, AtMostAQuarterRests) {
     pool.release(port, kOne, kStart + seconds(120), kStart);
   }
   EXPECT_EQ(pool.quarantined(), 10U);
-  EXPECT_TRUE(pool.free(2000));  // rested longest
+  EXPECT_TRUE(pool.free(2000));  // its rest would have ended first
   EXPECT_FALSE(pool.free(2019));
 }
 
@@ -193,7 +296,7 @@ TEST(PortPool, RangesMayChangeUnderUse) {
   PortPool pool = pool_of({{2000, 2009}});
   ASSERT_TRUE(pool.take(2000, kOne));
   ASSERT_TRUE(pool.take(2001, kOne));
-  pool.configure({{2001, 2001}, {3000, 3000}}, {});
+  configure(pool, {{2001, 2001}, {3000, 3000}});
   EXPECT_EQ(pool.capacity(), 2U);
   pool.release(2000, kOne, kStart, kStart);
   pool.release(2001, kOne, kStart, kStart);

@@ -60,11 +60,22 @@ inline constexpr std::size_t kMostHostRules = 250;
 // Ports divided among subscribers beforehand, so that an external endpoint tells its host without a log (RFC
 // 7422 section 2). Each gets the same number, in the order of addresses; what is left over is given out in
 // small blocks to those whose own is full.
+inline constexpr std::uint32_t kFirstBlockPort = 1024;
 struct BlockPolicy {
   std::vector<Address> subscribers;  // sorted; empty for no blocks
   std::uint16_t dynamic = 2;         // as many shares as of that many subscribers are left over
   std::uint16_t extra_size = 64;     // ports of a block given out on demand
-  std::uint16_t extra_per_host = 4;  // such blocks for one host
+  std::uint16_t extra_per_host = 4;  // such blocks for one host, on all addresses together
+
+  // How many subscribers have their blocks on one address, at most; 0 for no blocks.
+  std::size_t subscribers_on_each(std::size_t addresses) const {
+    return addresses == 0 ? 0 : (subscribers.size() + addresses - 1) / addresses;
+  }
+  // The ports of one subscriber, where an address has `usable` ports from 1024 on.
+  std::size_t ports_each(std::size_t addresses, std::size_t usable) const {
+    const std::size_t on_each = subscribers_on_each(addresses);
+    return on_each == 0 ? 0 : usable / (on_each + dynamic);
+  }
   bool operator==(const BlockPolicy&) const = default;
 };
 

@@ -32,11 +32,12 @@ enum class Allocation : std::uint8_t { random, sequential };
 const char* to_string(Allocation allocation);
 
 struct PortPolicy {
-  // External ports for TCP and UDP, and identifiers for ICMP. Ports below 1024 serve only internal ports
-  // below 1024 (RFC 4787 REQ-3a).
+  // External ports for TCP and UDP, and identifiers for ICMP. Ports below 1024 are for internal ports below
+  // 1024, and the others for the others (RFC 4787 REQ-3a).
   std::vector<PortRange> ranges = {{512, 65535}};
   Allocation allocation = Allocation::random;
   bool preserve = true;          // keep the internal port when it is free; never when sequential
+  bool spill = true;             // to the other class when the own one is exhausted
   bool preserve_parity = false;  // even stays even, odd stays odd (RFC 4787 REQ-4, optional since RFC 7857)
   Duration rest = std::chrono::seconds(120);  // UDP and ICMP ports after release (RFC 6888 REQ-8)
   bool operator==(const PortPolicy&) const = default;

@@ -5,7 +5,6 @@
 namespace nat {
 namespace {
 
-constexpr std::uint16_t kFirstUserPort = 1024;
 constexpr PortRange kSystemPorts{1, kFirstUserPort - 1};
 constexpr PortRange kUserPorts{kFirstUserPort, 65535};
 constexpr PortRange kIdentifiers{1, 65535};
@@ -75,6 +74,13 @@ PortRules rules_of(const std::vector<PortRange>& ranges, const PortSet& reserved
 const std::vector<PortRange>& PortRules::of(Protocol protocol, std::uint16_t internal_port) const {
   if (protocol == Protocol::icmp) return identifiers;
   return internal_port < kFirstUserPort ? system : user;
+}
+
+const std::vector<PortRange>& PortRules::of_other_class(Protocol protocol,
+                                                        std::uint16_t internal_port) const {
+  static const std::vector<PortRange> none;
+  if (protocol == Protocol::icmp) return none;
+  return internal_port < kFirstUserPort ? user : system;
 }
 
 void Profiles::configure(const Policy& policy) {

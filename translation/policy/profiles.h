@@ -8,13 +8,17 @@
 
 namespace nat {
 
-// Where the ports of a profile come from. Ports below 1024 serve only internal ports below 1024 (RFC 4787
-// REQ-3a); where one of the classes has no port at all, the other serves both. Identifiers of ICMP queries
-// have no classes.
+inline constexpr std::uint16_t kFirstUserPort = 1024;
+
+// Where the ports of a profile come from. Ports below 1024 are for internal ports below 1024 and the others
+// for the others (RFC 4787 REQ-3a); where one of the classes has no port at all, the other serves both.
+// Identifiers of ICMP queries have no classes.
 struct PortRules {
   std::vector<PortRange> system, user, identifiers;
 
   const std::vector<PortRange>& of(Protocol protocol, std::uint16_t internal_port) const;
+  // Those of the other class; none for identifiers.
+  const std::vector<PortRange>& of_other_class(Protocol protocol, std::uint16_t internal_port) const;
 };
 
 class Profiles {

@@ -3,121 +3,166 @@
 #include <algorithm>
 
 namespace nat {
-namespace {
 
-constexpr std::uint32_t kFirstPort = 1024;
-constexpr std::uint32_t kPorts = 65536 - kFirstPort;
-// Holds the extra blocks that cannot be given out.
-constexpr Address kNobody(255, 255, 255, 255);
-
-}  // namespace
-
-void PortBlocks::configure(const BlockPolicy& policy, std::size_t addresses, const PortSet& reserved) {
-  if (policy == policy_ && addresses == addresses_ && reserved == reserved_) return;
-  policy_ = policy;
-  addresses_ = addresses;
-  reserved_ = reserved;
-  share_ = 0;
-  extras_.clear();
-  if (policy.subscribers.empty() || addresses == 0) return;
-  per_address_ = static_cast<std::uint32_t>((policy.subscribers.size() + addresses - 1) / addresses);
-  share_ = static_cast<std::uint16_t>(kPorts / (per_address_ + policy.dynamic));
-  first_extra_ = kFirstPort + per_address_ * share_;
-  std::vector<Address> holders((65536 - first_extra_) / policy.extra_size);
-  for (std::size_t number = 0; number < holders.size(); ++number) {
-    bool usable = false;
-    for (std::size_t i = 0; i < policy.extra_size; ++i) {
-      usable = usable || !reserved[first_extra_ + number * policy.extra_size + i];
+PortBlocks::Change PortBlocks::configure(const BlockPolicy& policy, std::span<const Address> addresses,
+                                         const PortSet& reserved) {
+  if (policy == policy_ && reserved == reserved_ && std::ranges::equal(addresses, addresses_)) return {};
+  const std::vector<PortBlock> before = extras_given();
+  const bool same = divide(policy, addresses.size(), reserved);
+  addresses_.assign(addresses.begin(), addresses.end());
+  places_ = AddressIndex(addresses_);
+  holders_.assign(on() ? addresses_.size() : 0, {});
+  for (auto& holders : holders_) holders.resize((usable_.size() - first_extra_) / policy_.extra_size);
+  given_.clear();
+  Change change{true, {}};
+  for (const PortBlock& extra : before) {
+    const auto kept = same ? extra_at(extra.external, extra.ports.first) : std::nullopt;
+    if (kept) {
+      give(*kept, extra.host);
+    } else {
+      change.ended.push_back(extra);
     }
-    if (!usable) holders[number] = kNobody;
   }
-  extras_.assign(addresses, holders);
+  return change;
+}
+
+// False when the blocks of an address are others than before.
+bool PortBlocks::divide(const BlockPolicy& policy, std::size_t addresses, const PortSet& reserved) {
+  const std::size_t per_address = policy.subscribers_on_each(addresses);
+  const bool same = policy == policy_ && reserved == reserved_ && per_address == per_address_;
+  policy_ = policy;
+  reserved_ = reserved;
+  per_address_ = per_address;
+  usable_.clear();
+  for (std::uint32_t port = kFirstBlockPort; per_address > 0 && port <= 65535; ++port) {
+    if (!reserved[port]) usable_.push_back(static_cast<std::uint16_t>(port));
+  }
+  share_ = static_cast<std::uint16_t>(policy.ports_each(addresses, usable_.size()));
+  first_extra_ = per_address_ * share_;
+  return same;
+}
+
+std::vector<PortBlock> PortBlocks::extras_given() const {
+  std::vector<PortBlock> extras;
+  for (std::size_t place = 0; place < holders_.size(); ++place) {
+    for (std::size_t number = 0; number < holders_[place].size(); ++number) {
+      if (!holders_[place][number].unspecified()) extras.push_back(block_of({place, number}));
+    }
+  }
+  return extras;
+}
+
+std::size_t PortBlocks::rank(std::uint16_t port) const {
+  return static_cast<std::size_t>(std::lower_bound(usable_.begin(), usable_.end(), port) - usable_.begin());
+}
+
+PortBlock PortBlocks::block(std::size_t place, std::size_t first, std::size_t size) const {
+  return {addresses_[place], {usable_[first], usable_[first + size - 1]}, false, {}};
+}
+
+PortBlock PortBlocks::block_of(Extra extra) const {
+  const auto [place, number] = extra;
+  PortBlock made = block(place, first_extra_ + number * policy_.extra_size, policy_.extra_size);
+  made.extra = true;
+  made.host = holders_[place][number];
+  return made;
 }
 
 std::optional<PortBlock> PortBlocks::own(Address host) const {
   const auto& all = policy_.subscribers;
   const auto found = std::lower_bound(all.begin(), all.end(), host);
-  if (!on() || found == all.end() || *found != host) return std::nullopt;
-  const auto number = static_cast<std::uint32_t>(found - all.begin());
-  const std::uint32_t first = kFirstPort + number % per_address_ * share_;
-  return PortBlock{static_cast<std::uint16_t>(number / per_address_),
-                   {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + share_ - 1)},
-                   false,
-                   host};
+  if (!on() || share_ == 0 || found == all.end() || *found != host) return std::nullopt;
+  const auto number = static_cast<std::size_t>(found - all.begin());
+  PortBlock made = block(number / per_address_, number % per_address_ * share_, share_);
+  made.host = host;
+  return made;
 }
 
-std::optional<PortBlock> PortBlocks::at(std::uint16_t address_index, std::uint16_t port) const {
-  if (!on() || port < kFirstPort || address_index >= addresses_) return std::nullopt;
-  if (port < first_extra_) {
-    const std::size_t number = std::size_t{address_index} * per_address_ + (port - kFirstPort) / share_;
-    if (number >= policy_.subscribers.size()) return std::nullopt;
-    return own(policy_.subscribers[number]);
+std::optional<PortBlock> PortBlocks::at(Address external, std::uint16_t port) const {
+  if (const auto extra = extra_at(external, port)) return block_of(*extra);
+  const auto place = places_.place_of(external);
+  const std::size_t its_rank = rank(port);
+  if (!place || its_rank >= first_extra_ || usable_[its_rank] != port) return std::nullopt;
+  const std::size_t number = std::size_t{*place} * per_address_ + its_rank / share_;
+  if (number >= policy_.subscribers.size()) return std::nullopt;
+  return own(policy_.subscribers[number]);
+}
+
+std::optional<PortBlocks::Extra> PortBlocks::extra_at(Address external, std::uint16_t port) const {
+  const auto place = places_.place_of(external);
+  const std::size_t its_rank = rank(port);
+  if (!on() || !place || its_rank < first_extra_ || its_rank >= usable_.size() || usable_[its_rank] != port) {
+    return std::nullopt;
   }
-  const std::size_t number = (port - first_extra_) / policy_.extra_size;
-  if (number >= extras_[address_index].size()) return std::nullopt;
-  return extra(address_index, number);
+  const std::size_t number = (its_rank - first_extra_) / policy_.extra_size;
+  if (number >= holders_[*place].size()) return std::nullopt;
+  return Extra{*place, number};
 }
 
-PortBlock PortBlocks::extra(std::uint16_t address_index, std::size_t number) const {
-  const std::size_t first = first_extra_ + number * policy_.extra_size;
-  return {address_index,
-          {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + policy_.extra_size - 1)},
-          true,
-          extras_[address_index][number]};
-}
-
-std::vector<PortBlock> PortBlocks::extras_of(std::uint16_t address_index, Address host) const {
+std::vector<PortBlock> PortBlocks::extras_of(Address host) const {
   std::vector<PortBlock> blocks;
-  if (address_index >= extras_.size()) return blocks;
-  const auto& holders = extras_[address_index];
-  for (std::size_t number = 0; number < holders.size(); ++number) {
-    if (holders[number] == host) blocks.push_back(extra(address_index, number));
-  }
+  const auto given = given_.find(host.value());
+  if (given == given_.end()) return blocks;
+  for (const Extra& extra : given->second) blocks.push_back(block_of(extra));
   return blocks;
 }
 
-std::optional<std::size_t> PortBlocks::spare(std::uint16_t address_index, Address host,
-                                             const Useful& useful) const {
-  if (address_index >= extras_.size()) return std::nullopt;
-  const auto& holders = extras_[address_index];
-  if (std::count(holders.begin(), holders.end(), host) >= policy_.extra_per_host) return std::nullopt;
-  for (std::size_t number = 0; number < holders.size(); ++number) {
-    if (holders[number] == Address() && useful(extra(address_index, number).ports)) return number;
+std::vector<PortBlock> PortBlocks::extras_of(Address external, Address host) const {
+  std::vector<PortBlock> blocks = extras_of(host);
+  std::erase_if(blocks, [&](const PortBlock& block) { return block.external != external; });
+  return blocks;
+}
+
+std::optional<PortBlocks::Extra> PortBlocks::spare(Address external, const Useful& useful) const {
+  const auto place = places_.place_of(external);
+  if (!on() || !place) return std::nullopt;
+  for (std::size_t number = 0; number < holders_[*place].size(); ++number) {
+    const Extra extra{*place, number};
+    if (holders_[*place][number].unspecified() && useful(block_of(extra).ports)) return extra;
   }
   return std::nullopt;
 }
 
-bool PortBlocks::may_grow(std::uint16_t address_index, Address host, const Useful& useful) const {
-  return spare(address_index, host, useful).has_value();
+bool PortBlocks::may_grow(Address external, Address host, const Useful& useful) const {
+  const auto given = given_.find(host.value());
+  const std::size_t held = given == given_.end() ? 0 : given->second.size();
+  return held < policy_.extra_per_host && has_spare(external, useful);
 }
 
-std::optional<PortBlock> PortBlocks::grow(std::uint16_t address_index, Address host, const Useful& useful) {
-  const auto number = spare(address_index, host, useful);
-  if (!number) return std::nullopt;
-  extras_[address_index][*number] = host;
-  return extra(address_index, *number);
+std::optional<PortBlock> PortBlocks::grow(Address external, Address host, const Useful& useful) {
+  if (!may_grow(external, host, useful)) return std::nullopt;
+  const Extra extra = *spare(external, useful);
+  give(extra, host);
+  return block_of(extra);
 }
 
-bool PortBlocks::claim(std::uint16_t address_index, std::uint16_t first, Address host) {
-  if (!on() || address_index >= extras_.size() || first < first_extra_) return false;
-  const std::size_t number = (first - first_extra_) / policy_.extra_size;
-  if (number >= extras_[address_index].size() || extra(address_index, number).ports.first != first)
+void PortBlocks::give(Extra extra, Address host) {
+  holders_[extra.first][extra.second] = host;
+  auto& given = given_[host.value()];
+  given.insert(std::lower_bound(given.begin(), given.end(), extra), extra);
+}
+
+bool PortBlocks::claim(Address external, std::uint16_t first, Address host) {
+  const auto extra = extra_at(external, first);
+  if (!extra || block_of(*extra).ports.first != first || holders_[extra->first][extra->second] != Address()) {
     return false;
-  if (extras_[address_index][number] != Address()) return false;
-  extras_[address_index][number] = host;
+  }
+  give(*extra, host);
   return true;
 }
 
-void PortBlocks::give_back(const PortBlock& extra) {
-  const std::size_t number = (extra.ports.first - first_extra_) / policy_.extra_size;
-  extras_[extra.address_index][number] = Address();
+void PortBlocks::take_back(const PortBlock& extra) {
+  const auto found = extra_at(extra.external, extra.ports.first);
+  if (!found) return;
+  holders_[found->first][found->second] = Address();
+  const auto given = given_.find(extra.host.value());
+  std::erase(given->second, *found);
+  if (given->second.empty()) given_.erase(given);
 }
 
-std::vector<PortBlock> PortBlocks::shrink(std::uint16_t address_index, Address host) {
-  std::vector<PortBlock> blocks = extras_of(address_index, host);
-  if (!blocks.empty()) {
-    std::replace(extras_[address_index].begin(), extras_[address_index].end(), host, Address());
-  }
+std::vector<PortBlock> PortBlocks::take_back_all(Address host) {
+  std::vector<PortBlock> blocks = extras_of(host);
+  for (const PortBlock& block : blocks) take_back(block);
   return blocks;
 }
 

@@ -1,11 +1,12 @@
 #include "translation/ports/port_pool.h"
 
 #include <bit>
+#include <utility>
 
 namespace nat {
 namespace {
 
-constexpr unsigned kWordsInGroup = 64;
+constexpr unsigned kWordsInGroup = EligiblePorts::kWordsInGroup;
 // The even bits of a word are even ports.
 constexpr std::uint64_t kEven = 0x5555555555555555;
 
@@ -17,32 +18,26 @@ unsigned nth_bit(std::uint64_t word, unsigned n) {
 
 }  // namespace
 
-void PortPool::configure(const std::vector<PortRange>& ranges, const PortSet& reserved,
-                         std::uint32_t quarantine_share) {
-  eligible_.fill(0);
-  capacity_ = 0;
-  for (const PortRange& range : ranges) {
-    for (std::uint32_t port = range.first; port <= range.last; ++port) {
-      const std::uint64_t bit = std::uint64_t{1} << (port & 63);
-      if (port == 0 || reserved[port] || (eligible_[port >> 6] & bit) != 0) continue;
-      eligible_[port >> 6] |= bit;
-      ++capacity_;
-    }
+void PortPool::configure(std::shared_ptr<const EligiblePorts> eligible, std::uint32_t quarantine_share) {
+  eligible_ = std::move(eligible);
+  most_quarantined_ = capacity() * quarantine_share / 100;
+  free_ = eligible_->words();
+  group_count_ = eligible_->in_groups();
+  for (unsigned word = 0; used_ > 0 && word < kWords; ++word) {
+    const std::uint64_t taken = free_[word] & taken_[word];
+    if (taken == 0) continue;
+    free_[word] ^= taken;
+    std::uint16_t& count = group_count_[word / kWordsInGroup];
+    count = static_cast<std::uint16_t>(count - std::popcount(taken));
   }
-  most_quarantined_ = capacity_ * quarantine_share / 100;
-  for (unsigned word = 0; word < kWords; ++word) free_[word] = eligible_[word] & ~taken_[word];
-  for (const auto& [port, rest] : quarantined_) free_[port >> 6] &= ~(std::uint64_t{1} << (port & 63));
-  group_count_.fill(0);
-  for (unsigned word = 0; word < kWords; ++word) {
-    group_count_[word / kWordsInGroup] =
-        static_cast<std::uint16_t>(group_count_[word / kWordsInGroup] + std::popcount(free_[word]));
-  }
+  resting_.for_each_port([&](std::uint16_t port) {
+    if (free(port)) clear_free(port);
+  });
+  end_excess();
 }
 
 bool PortPool::may_take(std::uint16_t port, Endpoint owner) const {
-  if (free(port)) return true;
-  const auto rest = quarantined_.find(port);
-  return rest != quarantined_.end() && rest->second.owner == owner && eligible(port);
+  return free(port) || (eligible(port) && resting_.owner_of(port) == owner);
 }
 
 bool PortPool::take(std::uint16_t port, Endpoint owner) {
@@ -50,7 +45,7 @@ bool PortPool::take(std::uint16_t port, Endpoint owner) {
   if (free(port)) {
     clear_free(port);
   } else {
-    quarantined_.erase(port);
+    resting_.remove(port);
   }
   taken_[port >> 6] |= std::uint64_t{1} << (port & 63);
   ++used_;
@@ -61,7 +56,7 @@ bool PortPool::take_explicit(std::uint16_t port) {
   const std::uint64_t bit = std::uint64_t{1} << (port & 63);
   if ((taken_[port >> 6] & bit) != 0) return false;
   if (free(port)) clear_free(port);
-  quarantined_.erase(port);
+  resting_.remove(port);
   taken_[port >> 6] |= bit;
   ++used_;
   return true;
@@ -133,29 +128,20 @@ void PortPool::release(std::uint16_t port, Endpoint owner, TimePoint until, Time
     set_free(port);
     return;
   }
-  quarantined_[port] = {owner, until, next_serial_};
-  quarantine_order_.emplace_back(port, next_serial_++);
-  while (quarantined_.size() > most_quarantined_ && !quarantine_order_.empty()) {
-    const auto [oldest, serial] = quarantine_order_.front();
-    quarantine_order_.pop_front();
-    const auto rest = quarantined_.find(oldest);
-    if (rest != quarantined_.end() && rest->second.serial == serial) end_quarantine(oldest);
-  }
+  resting_.add(port, owner, until);
+  end_excess();
+}
+
+void PortPool::end_excess() {
+  while (resting_.size() > most_quarantined_) end_quarantine(resting_.first_port());
 }
 
 void PortPool::wake(TimePoint now, unsigned& budget) {
-  for (; budget > 0 && !quarantine_order_.empty(); --budget) {
-    const auto [port, serial] = quarantine_order_.front();
-    const auto rest = quarantined_.find(port);
-    const bool stale = rest == quarantined_.end() || rest->second.serial != serial;
-    if (!stale && rest->second.until > now) return;
-    quarantine_order_.pop_front();
-    if (!stale) end_quarantine(port);
-  }
+  for (; budget > 0 && resting_.first_end() <= now; --budget) end_quarantine(resting_.first_port());
 }
 
 void PortPool::end_quarantine(std::uint16_t port) {
-  quarantined_.erase(port);
+  resting_.remove(port);
   if (eligible(port)) set_free(port);
 }
 
@@ -170,9 +156,15 @@ std::uint32_t PortPool::free_in(std::span<const PortRange> ranges) const {
   return count;
 }
 
-std::optional<Endpoint> PortPool::quarantined_owner(std::uint16_t port) const {
-  const auto rest = quarantined_.find(port);
-  return rest == quarantined_.end() ? std::nullopt : std::optional<Endpoint>(rest->second.owner);
+std::optional<std::uint16_t> PortPool::first_free(PortRange range,
+                                                  const std::function<bool(std::uint16_t)>& unwanted) const {
+  while (range.first <= range.last) {
+    const auto port = seek(range, ~std::uint64_t{0});
+    if (!port || !unwanted(*port)) return port;
+    if (*port == range.last) break;
+    range.first = static_cast<std::uint16_t>(*port + 1);
+  }
+  return std::nullopt;
 }
 
 std::optional<PortPool::Quarantine> PortPool::quarantine_of(std::uint16_t port) const {

@@ -7,25 +7,29 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "translation/base/random.h"
 #include "translation/base/time.h"
 #include "translation/net/endpoint.h"
 #include "translation/policy/policy.h"
+#include "translation/ports/eligible_ports.h"
+#include "translation/ports/resting_ports.h"
 
 namespace nat {
 
 class PortPool {
  public:
+  PortPool() : eligible_(std::make_shared<const EligiblePorts>()) {}
+
   // Says which ports may be given away. Ports in use stay in use; what they become when released follows the
-  // new rule. Of a hundred ports `quarantine_share` may rest at a time.
-  void configure(const std::vector<PortRange>& ranges, const PortSet& reserved,
-                 std::uint32_t quarantine_share = 25);
+  // new rule. Of a hundred ports `quarantine_share` may rest at a time; where more rest now, those whose rest
+  // ends first become free.
+  void configure(std::shared_ptr<const EligiblePorts> eligible, std::uint32_t quarantine_share);
 
   // Takes this very port, for `owner`, when it is free or rests since the same owner had it.
   bool take(std::uint16_t port, Endpoint owner);
@@ -39,57 +43,49 @@ class PortPool {
   // Takes the free port of the ranges, in rising order, that follows the last one it gave, around the end.
   std::optional<std::uint16_t> pick_next(std::span<const PortRange> ranges);
   // The port becomes free, after a quarantine until `until` when that lies ahead. Where more would rest than
-  // may, the one that rested longest becomes free.
+  // may, the one whose rest ends first becomes free.
   void release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now);
   // Frees ports whose rest is over; each counts against the budget.
   void wake(TimePoint now, unsigned& budget);
+  // When the next rest ends; kNever when nothing rests.
+  TimePoint next_wake() const { return resting_.first_end(); }
 
   bool free(std::uint16_t port) const { return (free_[port >> 6] >> (port & 63) & 1) != 0; }
   bool may_take(std::uint16_t port, Endpoint owner) const;
   std::uint32_t free_in(PortRange range) const;
   std::uint32_t free_in(std::span<const PortRange> ranges) const;
+  // The lowest free port of the range that `unwanted` does not say yes to. The port is not taken.
+  std::optional<std::uint16_t> first_free(PortRange range,
+                                          const std::function<bool(std::uint16_t)>& unwanted) const;
   // Who had the quarantined port; nothing when it is in none.
-  std::optional<Endpoint> quarantined_owner(std::uint16_t port) const;
-  struct Quarantine {
-    Endpoint owner;
-    TimePoint until;
-  };
-  // Nothing when the port is in none.
-  std::optional<Quarantine> quarantine_of(std::uint16_t port) const;
+  std::optional<Endpoint> quarantined_owner(std::uint16_t port) const { return resting_.owner_of(port); }
+  // Until when; kNever for a port that is in none.
+  TimePoint quarantine_end(std::uint16_t port) const { return resting_.end_of(port); }
 
-  std::uint32_t capacity() const { return capacity_; }
+  std::uint32_t capacity() const { return eligible_->count(); }
   std::uint32_t used() const { return used_; }
-  std::uint32_t quarantined() const { return static_cast<std::uint32_t>(quarantined_.size()); }
+  std::uint32_t quarantined() const { return resting_.size(); }
 
  private:
-  struct Rest {
-    Endpoint owner;
-    TimePoint until;
-    std::uint64_t serial;
-  };
-
   void set_free(std::uint16_t port);
   void clear_free(std::uint16_t port);
-  bool eligible(std::uint16_t port) const { return (eligible_[port >> 6] >> (port & 63) & 1) != 0; }
+  bool eligible(std::uint16_t port) const { return eligible_->contains(port); }
   std::uint32_t rank(std::uint32_t port) const;  // free ports below it
   std::uint16_t select(std::uint32_t rank) const;
   // The first free port of the range whose bit in its word is in `mask`.
   std::optional<std::uint16_t> seek(PortRange range, std::uint64_t mask) const;
   std::uint16_t with_parity(std::uint16_t port, std::span<const PortRange> ranges, unsigned parity) const;
   void end_quarantine(std::uint16_t port);
+  void end_excess();
 
-  static constexpr unsigned kWords = 65536 / 64;
+  static constexpr unsigned kWords = EligiblePorts::kWords;
+  std::shared_ptr<const EligiblePorts> eligible_;
   std::array<std::uint64_t, kWords> free_{};
-  std::array<std::uint64_t, kWords> eligible_{};
   std::array<std::uint64_t, kWords> taken_{};
-  std::array<std::uint16_t, 16> group_count_{};  // free ports in each 4096
-  std::uint32_t capacity_ = 0;
+  std::array<std::uint16_t, EligiblePorts::kGroups> group_count_{};  // free ports in each 4096
+  RestingPorts resting_;
   std::uint32_t most_quarantined_ = 0;
   std::uint32_t used_ = 0;
-  std::unordered_map<std::uint16_t, Rest> quarantined_;
-  std::deque<std::pair<std::uint16_t, std::uint64_t>>
-      quarantine_order_;  // port and serial; stale ones are skipped
-  std::uint64_t next_serial_ = 0;
   std::uint16_t last_picked_ = 0;  // by pick_next
 };
 

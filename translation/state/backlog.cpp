@@ -20,9 +20,7 @@ bool Lifecycle::expire(unsigned budget) {
   scan(budget);
   unsigned wake = left() ? budget - state_.work.records : 0;
   const unsigned before = wake;
-  for (PoolAddress& address : state_.pool.addresses()) {
-    for (PortPool& ports : address.ports) ports.wake(state_.now, wake);
-  }
+  state_.pool.wake(state_.now, wake);
   state_.count_work(before - wake);
   return !left() || !purged || state_.backlog.scanning();
 }
@@ -43,6 +41,7 @@ bool Lifecycle::purge_ended(unsigned budget) {
     state_.count_work();
     if (m.lingers) --state_.backlog.lingering;
     --state_.hosts[m.host].records;
+    if (m.origin != Origin::dynamic) --state_.hosts[m.host].fixed;
     release_host(m.host);
     state_.mappings.give_back(mapping);
     ended.pop_back();
@@ -72,21 +71,22 @@ void Lifecycle::scan(unsigned budget) {
 
 std::uint32_t Lifecycle::replace_policy(Policy policy) {
   const bool had_rules = !state_.profiles.only_general();
+  const AddressIndex wanted(policy.external_addresses);
   std::uint32_t lost = 0;
   bool any_lost = false;
   for (const PoolAddress& address : state_.pool.addresses()) {
-    const auto& wanted = policy.external_addresses;
-    if (std::find(wanted.begin(), wanted.end(), address.address) != wanted.end()) continue;
+    if (wanted.contains(address.address)) continue;
     any_lost = true;
-    for (const PortPool& ports : address.ports) lost += ports.used();
+    for (const PortPool& ports : *address.ports) lost += ports.used();
   }
   state_.policy = std::move(policy);
   state_.profiles.configure(state_.policy);
-  state_.pool.configure(state_.policy, state_.profiles);
+  const PortBlocks::Change blocks = state_.pool.configure(state_.policy, state_.profiles);
+  notify_blocks(blocks.ended, false);
   Backlog& backlog = state_.backlog;
   const bool renumbered = had_rules || !state_.profiles.only_general();
   if (renumbered) ++state_.profile_generation;
-  if (any_lost || renumbered) {
+  if (any_lost || blocks.divided_anew || renumbered) {
     backlog.next_mapping = 0;
     backlog.last_mapping = state_.mappings.high_water();
   }

@@ -57,7 +57,7 @@ std::uint32_t Lifecycle::make_mapping(Protocol protocol, Endpoint internal, Endp
     return kNone;
   }
   state_.hosts[host].debt.charge(state_.tick(), state_.profiles[profile].limits.mapping_rate_per_host);
-  if (grant->grown) notify_blocks({*grant->grown}, internal.address, true);
+  if (grant->grown) notify_blocks({*grant->grown}, true);
   Mapping mapping{};
   mapping.internal = internal;
   mapping.external = {state_.pool[grant->address_index].address, grant->port};
@@ -89,6 +89,7 @@ std::uint32_t Lifecycle::adopt_mapping(Mapping mapping) {
   ++host.mappings;
   ++host.mappings_of[index_of(mapping.protocol)];
   ++host.records;
+  if (mapping.origin != Origin::dynamic) ++host.fixed;
   ++state_.live_mappings;
   ++state_.counters.mappings_created;
   state_.count_work();
@@ -152,10 +153,8 @@ void Lifecycle::release_port(const Mapping& m) {
   const auto index = state_.pool.index_of(m.external.address);
   if (!index || m.shares || state_.pool.generation_of(m.external.address) != m.address_generation) return;
   const bool rests = m.protocol != Protocol::tcp && m.origin == Origin::dynamic;
-  state_.pool[*index]
-      .of(m.protocol)
-      .release(m.external.port, m.internal, rests ? state_.now + state_.profile_of(m).ports.rest : state_.now,
-               state_.now);
+  state_.pool.release(*index, m.protocol, m.external.port, m.internal,
+                      rests ? state_.now + state_.profile_of(m).ports.rest : state_.now, state_.now);
 }
 
 void Lifecycle::settle(std::uint32_t mapping) {
@@ -181,7 +180,7 @@ void Lifecycle::quarantine(const QuarantinedPort& port) {
   if (!index || port.until <= state_.now) return;
   PortPool& ports = state_.pool[*index].of(port.protocol);
   if (!ports.free(port.external.port) || !ports.take(port.external.port, port.owner)) return;
-  ports.release(port.external.port, port.owner, port.until, state_.now);
+  state_.pool.release(*index, port.protocol, port.external.port, port.owner, port.until, state_.now);
 }
 
 std::uint32_t Lifecycle::host_for(Address internal) {
@@ -192,30 +191,33 @@ std::uint32_t Lifecycle::host_for(Address internal) {
 }
 
 void Lifecycle::release_host(std::uint32_t host) {
-  if (state_.hosts[host].records > 0) return;
-  PortBlocks& blocks = state_.pool.blocks();
-  if (blocks.on()) {
-    const Address address = state_.hosts[host].address;
-    if (const auto index = state_.pool.index_of(state_.hosts[host].external)) {
-      notify_blocks(blocks.shrink(*index, address), address, false);
-    }
-  }
-  state_.hosts.erase(host);
+  // A static mapping needs no extra block.
+  if (state_.hosts[host].records > state_.hosts[host].fixed) return;
+  notify_blocks(state_.pool.blocks().take_back_all(state_.hosts[host].address), false);
+  if (state_.hosts[host].records == 0) state_.hosts.erase(host);
 }
 
-void Lifecycle::notify_blocks(const std::vector<PortBlock>& blocks, Address host, bool given) {
+void Lifecycle::notify_blocks(const std::vector<PortBlock>& blocks, bool given) {
   for (const PortBlock& block : blocks) {
     Event& event = state_.events.add(given ? EventKind::block_given : EventKind::block_returned, state_.now);
-    event.internal = {host, 0};
-    event.external = {state_.pool[block.address_index].address, 0};
+    event.internal = {block.host, 0};
+    event.external = {block.external, 0};
     event.ports = block.ports;
   }
 }
 
+void Lifecycle::set_origin(std::uint32_t mapping, Origin origin) {
+  Mapping& m = state_.mappings[mapping];
+  HostRecord& host = state_.hosts[m.host];
+  if (m.origin != Origin::dynamic) --host.fixed;
+  if (origin != Origin::dynamic) ++host.fixed;
+  if (m.origin == Origin::leased) state_.leases.erase(mapping);
+  m.origin = origin;
+}
+
 void Lifecycle::set_lease(std::uint32_t mapping, Duration lifetime) {
   Mapping& m = state_.mappings[mapping];
-  if (m.origin == Origin::leased) state_.leases.erase(mapping);
-  m.origin = Origin::leased;
+  set_origin(mapping, Origin::leased);
   m.lease_end = state_.deadline_in(lifetime);
   state_.leases.insert(mapping, m.lease_end);
 }
@@ -232,9 +234,8 @@ void Lifecycle::end_lease(std::uint32_t mapping) {
   expire_sessions(mapping);
   if (!m.live) return;
   if (m.confirmed.head == kNone) return end_mapping(mapping, RemovalCause::expired);
-  state_.leases.erase(mapping);
+  set_origin(mapping, Origin::dynamic);
   state_.statics.erase(m.id);
-  m.origin = Origin::dynamic;
   notify_changed(mapping);
 }
 

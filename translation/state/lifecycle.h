@@ -43,6 +43,8 @@ class Lifecycle {
   // Lets go of the host's record when no mapping refers to it.
   void release_host(std::uint32_t host);
   void set_lease(std::uint32_t mapping, Duration lifetime);
+  // To one that has no lease.
+  void set_origin(std::uint32_t mapping, Origin origin);
 
   // --- Sessions
 
@@ -82,7 +84,7 @@ class Lifecycle {
  private:
   void rearm(std::uint32_t session);
   void count_session(std::uint32_t mapping, int change);
-  void notify_blocks(const std::vector<PortBlock>& blocks, Address host, bool given);
+  void notify_blocks(const std::vector<PortBlock>& blocks, bool given);
   Event& notify(EventKind kind, const Mapping& mapping);
   void release_port(const Mapping& mapping);
   void end_lease(std::uint32_t mapping);

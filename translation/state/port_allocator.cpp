@@ -50,6 +50,12 @@ PortAllocator::Supply PortAllocator::supply(Protocol protocol, Endpoint internal
   return supply;
 }
 
+PortRelief PortAllocator::relief(Protocol protocol, Endpoint internal, std::uint8_t profile) const {
+  const PortRequest request =
+      request_for(protocol, internal, state_.hosts.find(internal.address), profile);
+  return state_.pool.relief(request, occupied(protocol));
+}
+
 Endpoint PortAllocator::preview(Protocol protocol, Endpoint internal, Endpoint remote) const {
   if (state_.pool.empty()) return {};
   const std::uint8_t profile = state_.profiles.find(protocol, internal, remote.port);

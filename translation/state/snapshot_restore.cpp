@@ -186,9 +186,8 @@ void Restorer::host(const SavedHost& saved) {
 }
 
 bool Restorer::block(const SavedBlock& saved) {
-  const auto index = state_.pool.index_of(saved.external);
-  return index && state_.hosts.find(saved.host) != kNone &&
-         state_.pool.blocks().claim(*index, saved.first, saved.host);
+  return state_.hosts.find(saved.host) != kNone &&
+         state_.pool.blocks().claim(saved.external, saved.first, saved.host);
 }
 
 bool Restorer::session(const SavedSession& saved) {

@@ -105,12 +105,10 @@ void Saver::host(std::uint32_t number) {
   emit(out);
   const PortBlocks& blocks = state_.pool.blocks();
   if (!blocks.on()) return;
-  for (std::uint16_t index = 0; index < state_.pool.addresses().size(); ++index) {
-    for (const PortBlock& extra : blocks.extras_of(index, record.address)) {
-      SnapshotWriter block;
-      write(block, SavedBlock{state_.pool[index].address, record.address, extra.ports.first});
-      emit(block);
-    }
+  for (const PortBlock& extra : blocks.extras_of(record.address)) {
+    SnapshotWriter block;
+    write(block, SavedBlock{extra.external, record.address, extra.ports.first});
+    emit(block);
   }
 }
 
@@ -146,13 +144,14 @@ void Saver::quarantine() {
   }
   const std::uint64_t first = cursor_.at++ % kGroups * 64;
   for (std::uint64_t port = first; port < first + 64; ++port) {
-    const auto rest = ports.quarantine_of(static_cast<std::uint16_t>(port));
-    if (!rest) continue;
+    const auto number = static_cast<std::uint16_t>(port);
+    const auto owner = ports.quarantined_owner(number);
+    if (!owner) continue;
     SnapshotWriter out;
     write(out, SavedQuarantine{protocol,
-                               {address.address, static_cast<std::uint16_t>(port)},
-                               rest->owner,
-                               rest->until.time_since_epoch().count()});
+                               {address.address, number},
+                               *owner,
+                               ports.quarantine_end(number).time_since_epoch().count()});
     emit(out);
   }
 }

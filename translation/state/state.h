@@ -70,13 +70,15 @@ struct State {
 
   // --- Looking
 
-  bool is_external(Address address) const { return pool.index_of(address).has_value(); }
+  bool is_external(Address address) const { return pool.contains(address); }
   bool expired(const Session& session) const { return session.live && tick() >= session.deadline; }
   // Whether the mapping may be used as far as the policy goes: it has not ended, and its address is still in
   // the pool.
   bool valid(const Mapping& mapping) const {
-    return mapping.live &&
-           (settled() || pool.generation_of(mapping.external.address) == mapping.address_generation);
+    if (!mapping.live || settled()) return mapping.live;
+    if (pool.generation_of(mapping.external.address) != mapping.address_generation) return false;
+    return mapping.origin != Origin::dynamic || mapping.shares ||
+           pool.may_keep(mapping.external, mapping.internal.address);
   }
   // Whether the mapping is still there at this instant, whatever expire() has come to. Of one with very many
   // sessions that have run out since, it may say yes until expire() comes to it.

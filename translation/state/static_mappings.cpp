@@ -97,8 +97,7 @@ MapResult StaticMappings::change(std::uint32_t mapping, const MapRequest& reques
   if (request.origin == Origin::leased) {
     lifecycle_.set_lease(mapping, request.lifetime);
   } else if (m.origin == Origin::leased) {
-    state_.leases.erase(mapping);
-    m.origin = request.origin;
+    lifecycle_.set_origin(mapping, request.origin);
   }
   if (!same || request.origin == Origin::leased) lifecycle_.notify_changed(mapping);
   return mapped(mapping, false);
@@ -113,7 +112,7 @@ MapResult StaticMappings::promote(std::uint32_t mapping, const MapRequest& reque
   if (request.origin == Origin::leased) {
     lifecycle_.set_lease(mapping, request.lifetime);
   } else {
-    m.origin = request.origin;
+    lifecycle_.set_origin(mapping, request.origin);
   }
   lifecycle_.notify_changed(mapping);
   return mapped(mapping, false);
@@ -178,7 +177,7 @@ std::optional<std::uint16_t> StaticMappings::take_port(const MapRequest& request
   if (grant && state_.pool[grant->address_index].address == address && !grant->grown) return grant->port;
   if (grant)
     state_.pool[grant->address_index].of(request.protocol).release(grant->port, {}, TimePoint(), TimePoint());
-  if (grant && grant->grown) state_.pool.blocks().give_back(*grant->grown);
+  if (grant && grant->grown) state_.pool.blocks().take_back(*grant->grown);
   refused = {MapError::ports_exhausted};
   return std::nullopt;
 }

@@ -5,8 +5,8 @@
 namespace nat {
 namespace {
 
-BlockView view_block(const State& state, const PortBlock& block) {
-  return {state.pool[block.address_index].address, block.ports, block.extra, block.host};
+BlockView view_block(const PortBlock& block) {
+  return {block.external, block.ports, block.extra, block.host};
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ std::optional<PortUse> port_use(const State& state, Endpoint external) {
   const auto index = state.pool.index_of(external.address);
   if (!index) return std::nullopt;
   PortUse use;
-  if (const auto block = state.pool.blocks().at(*index, external.port)) use.block = view_block(state, *block);
+  if (const auto block = state.pool.blocks().at(external.address, external.port)) use.block = view_block(*block);
   for (const Protocol protocol : kProtocols) {
     const std::uint32_t mapping = state.mappings.find_external(protocol, external);
     if (mapping != kNone && state.alive(mapping)) {
@@ -76,13 +76,8 @@ std::vector<BlockView> blocks_of(const State& state, Address internal) {
   std::vector<BlockView> views;
   const PortBlocks& blocks = state.pool.blocks();
   if (!blocks.on()) return views;
-  if (const auto own = blocks.own(internal)) views.push_back(view_block(state, *own));
-  if (const auto index = state.pool.index_of(state.hosts.find(internal) == kNone
-                                                 ? Address()
-                                                 : state.hosts[state.hosts.find(internal)].external)) {
-    for (const PortBlock& extra : blocks.extras_of(*index, internal))
-      views.push_back(view_block(state, extra));
-  }
+  if (const auto own = blocks.own(internal)) views.push_back(view_block(*own));
+  for (const PortBlock& extra : blocks.extras_of(internal)) views.push_back(view_block(extra));
   return views;
 }
 

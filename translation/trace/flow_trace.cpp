@@ -155,6 +155,9 @@ bool Tracer::room(const Flow& flow, const Decision& decision, Draft& draft) cons
                   std::to_string(supply.quarantined) + " at rest" +
                   (ports_short && supply.free > 0 ? "; what is free, sockets of the gateway have" : ""));
   }
+  if (refused == Reason::ports_exhausted) {
+    draft.facts.relief = ports_.relief(flow.protocol, flow.source, profile);
+  }
   if (refused) draft.reason = *refused;
   return !refused;
 }

@@ -32,31 +32,28 @@ std::string place_of(const Refused& refused) {
 
 Remedy none(const std::string& why) { return {"none: " + why, ""}; }
 
-bool covers(const std::vector<PortRange>& ranges, PortRange wanted) {
-  std::uint32_t next = wanted.first;
-  for (bool moved = true; moved && next <= wanted.last;) {
-    moved = false;
-    for (const PortRange& range : ranges) {
-      if (range.first > next || range.last < next) continue;
-      next = std::uint32_t{range.last} + 1;
-      moved = true;
-    }
+Remedy more_blocks(const PortRelief& relief, const Policy& policy) {
+  constexpr std::uint32_t kMost = 64;
+  const std::uint32_t now = policy.blocks.extra_per_host;
+  if (relief.more_extra_blocks && now < kMost) {
+    return more("blocks.extra-per-host", now, kMost, When::restart);
   }
-  return next > wanted.last;
+  if (relief.soft_pairing) return set_to("pool.soft", "yes");
+  return {"more extra blocks: blocks.dynamic in natd.conf, and a restart of natd", ""};
 }
 
 Remedy more_ports(const Refused& refused, const Policy& policy) {
-  if (!policy.blocks.subscribers.empty()) {
-    return {"more extra blocks: blocks.extra-per-host or blocks.dynamic in natd.conf, and a restart of natd",
-            ""};
-  }
+  const PortRelief& relief = refused.relief;
+  if (!policy.blocks.subscribers.empty()) return more_blocks(relief, policy);
   const HostRule* const rule = rule_of(refused, policy);
-  if (rule != nullptr && rule->own_ports) return {"no ports.ranges" + place_of(refused), ""};
-  if (covers(policy.ports.ranges, {512, 65535})) {
-    if (policy.external_addresses.size() > 1 && !policy.soft_pairing) return set_to("pool.soft", "yes");
-    return {"one more external address: pool.address = ADDRESS in natd.conf, and a restart of natd", ""};
-  }
-  return set_to("ports.ranges", "512-65535");
+  const bool own_ports = rule != nullptr && rule->own_ports;
+  if (relief.default_ranges && !own_ports) return set_to("ports.ranges", "512-65535");
+  if (relief.spill) return set_to("ports.spill", "yes");
+  if (relief.soft_pairing) return set_to("pool.soft", "yes");
+  if (own_ports) return {"no ports.ranges" + place_of(refused), ""};
+  const std::string soft = policy.soft_pairing ? "" : " and pool.soft = yes";
+  return {"one more external address: pool.address = ADDRESS" + soft + " in natd.conf, and a restart of natd",
+          ""};
 }
 
 Remedy more_fragments(const Refused& refused, const Limits& limits) {

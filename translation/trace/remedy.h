@@ -6,6 +6,7 @@
 #include "translation/net/endpoint.h"
 #include "translation/net/reason.h"
 #include "translation/policy/policy.h"
+#include "translation/ports/pool.h"
 
 namespace nat {
 
@@ -19,6 +20,7 @@ struct Refused {
   std::string limit;  // fragment-limit: the key of the limit that was met, if it has one
   // The profile that judged it, and so the rule of the configuration by which it did; see Profiles.
   std::uint8_t profile = 0;
+  PortRelief relief;               // ports-exhausted: what would give it a port
   bool contacted_address = false;  // the mapping has contacted the remote's address, at another port
 };
 

@@ -1,7 +1,5 @@
 #include "natd/datapath/nfqueue/hook_point.h"
 
-#include <algorithm>
-
 #include <linux/netfilter.h>
 
 #include "natd/datapath/nfqueue/rules.h"
@@ -13,11 +11,6 @@ namespace {
 
 constexpr std::uint32_t with_mark(std::uint32_t mark, std::uint32_t ours) {
   return (mark & ~kMarkMask) | ours;
-}
-
-bool is_ours(Address address, const Links& links) {
-  const auto& pool = links.external_addresses;
-  return std::find(pool.begin(), pool.end(), address) != pool.end();
 }
 
 // Where the transport checksum is that covers the source address; null where there is none: in ICMP, in later
@@ -54,18 +47,16 @@ void put_source(std::span<std::uint8_t> octets, Address address) {
 }
 
 QueueVerdict hairpin_verdict(const Verdict& verdict, std::span<std::uint8_t> octets, std::uint32_t mark,
-                             const Links& links) {
+                             const HookLinks& links) {
   const Address external(load32(&octets[ip::kSource]));
   // A laboratory may have the receiver see the sender's own address: nothing is left to be done.
   if (external == verdict.hairpin_source) {
     return {.accept = true, .rewritten = true, .marked = true, .mark = with_mark(mark, kMarkInbound)};
   }
-  const auto& pool = links.external_addresses;
-  const auto found = std::find(pool.begin(), pool.end(), external);
-  const auto index = static_cast<std::size_t>(found - pool.begin());
-  if (found == pool.end() || index >= kMostAddresses) return {};
+  const auto place = links.places.place_of(external);
+  if (!place || *place >= kMostAddresses) return {};
   put_source(octets, verdict.hairpin_source);
-  return {.accept = true, .rewritten = true, .marked = true, .mark = with_mark(mark, hairpin_mark(index))};
+  return {.accept = true, .rewritten = true, .marked = true, .mark = with_mark(mark, hairpin_mark(*place))};
 }
 
 }  // namespace
@@ -86,7 +77,7 @@ std::optional<HookPoint> hook_point_of(const QueuedPacket& packet, const Links& 
 }
 
 QueueVerdict queue_verdict(HookPoint hook_point, const Verdict& verdict, std::span<std::uint8_t> octets,
-                           std::uint32_t mark, const Links& links) {
+                           std::uint32_t mark, const HookLinks& links) {
   switch (verdict.action()) {
     case Action::pass:
       // Nothing leaves untranslated for any other reason.
@@ -100,7 +91,7 @@ QueueVerdict queue_verdict(HookPoint hook_point, const Verdict& verdict, std::sp
     case HookPoint::inbound:
       if (verdict.out != Realm::internal) return {};
       // The answer to the gateway's own ping goes no further, and the gateway's connection tracking knows it.
-      if (is_ours(Address(load32(&octets[ip::kDestination])), links))
+      if (links.places.contains(Address(load32(&octets[ip::kDestination]))))
         return {.accept = true, .rewritten = true};
       return {.accept = true, .rewritten = true, .marked = true, .mark = with_mark(mark, kMarkInbound)};
     case HookPoint::hairpin:

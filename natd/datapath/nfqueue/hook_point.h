@@ -13,14 +13,23 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "natd/datapath/backend.h"
 #include "natd/datapath/nfqueue/queue.h"
 #include "translation/engine.h"
+#include "translation/net/address_index.h"
 
 namespace nat {
 
 enum class HookPoint : std::uint8_t { inbound, hairpin, outbound, own };
+
+// The links, ready to be asked about each packet.
+struct HookLinks : Links {
+  explicit HookLinks(Links links) : Links(std::move(links)), places(external_addresses) {}
+
+  AddressIndex places;  // in external_addresses
+};
 
 // Nothing for a packet from an interface that is neither ours: it is dropped.
 std::optional<HookPoint> hook_point_of(const QueuedPacket& packet, const Links& links);
@@ -37,7 +46,7 @@ constexpr bool routed(HookPoint hook_point) {
 // What the kernel is told. `octets` are the packet's after the engine had it, `mark` the mark it came with;
 // the verdict must not be `hold`.
 QueueVerdict queue_verdict(HookPoint hook_point, const Verdict& verdict, std::span<std::uint8_t> octets,
-                           std::uint32_t mark, const Links& links);
+                           std::uint32_t mark, const HookLinks& links);
 
 // Where a held packet waits, as one number for Packet::token.
 struct HeldPacket {

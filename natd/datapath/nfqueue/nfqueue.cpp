@@ -87,7 +87,7 @@ class Nfqueue : public Backend {
 };
 
 void Nfqueue::install(const Links& links, const LocalPorts& local) {
-  links_.store(std::make_shared<const Links>(links));
+  links_.store(std::make_shared<const HookLinks>(links));
   answers_ = open_answer_socket();
   port_rules_ = port_rules(local, settings_.gateway_ports);
   install_rules(links);
@@ -143,8 +143,8 @@ void Nfqueue::stop() noexcept {
 }
 
 void Nfqueue::links_changed(const Links& links) {
-  const std::shared_ptr<const Links> before = links_.load();
-  links_.store(std::make_shared<const Links>(links));
+  const std::shared_ptr<const HookLinks> before = links_.load();
+  links_.store(std::make_shared<const HookLinks>(links));
   if (links.external_addresses != before->external_addresses)
     run_nft(address_rules(links.external_addresses));
   const bool there = links.internal_index != 0 && links.external_index != 0;
@@ -163,7 +163,7 @@ void Nfqueue::local_ports_changed(const LocalPorts& local) {
 void Nfqueue::release(const Released& released) {
   const HeldPacket held = HeldPacket::of(released.token);
   if (held.queue >= queues_.size()) return;
-  const std::shared_ptr<const Links> links = links_.load();
+  const std::shared_ptr<const HookLinks> links = links_.load();
   const QueueVerdict verdict =
       queue_verdict(held.hook_point, released.verdict, released.octets, held.operator_mark, *links);
   queues_[held.queue]->decide_late(held.id, verdict, released.octets);

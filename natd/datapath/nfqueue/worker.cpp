@@ -55,7 +55,7 @@ void Worker::run() {
 }
 
 void Worker::translate(std::span<const QueuedPacket> batch) {
-  const std::shared_ptr<const Links> links = links_.load(std::memory_order_acquire);
+  const std::shared_ptr<const HookLinks> links = links_.load(std::memory_order_acquire);
   std::array<Packet, Queue::kBatch> packets;
   std::array<Realm, Queue::kBatch> realms;
   std::array<HookPoint, Queue::kBatch> hook_points;

@@ -14,7 +14,7 @@
 namespace nat {
 
 // The links as the main thread last saw them; threads take the whole value, never a part of it.
-using SharedLinks = std::atomic<std::shared_ptr<const Links>>;
+using SharedLinks = std::atomic<std::shared_ptr<const HookLinks>>;
 
 // Sends a whole packet of natd's own by a raw socket. One that cannot be sent is one that is lost: ICMP
 // promises nothing. Any thread.

@@ -25,11 +25,6 @@ void count(std::atomic<std::uint64_t>& counter, std::uint64_t number = 1) {
   counter.fetch_add(number, std::memory_order_relaxed);
 }
 
-bool is_external(const Engine& engine, Address address) {
-  const auto& pool = engine.policy().external_addresses;
-  return std::find(pool.begin(), pool.end(), address) != pool.end();
-}
-
 // A packet that has no frame around it, its beginning and its rest apart.
 void write_plain(int queue, std::span<const std::uint8_t> packet, std::span<const std::uint8_t> rest,
                  TunCounters& counters) {
@@ -137,7 +132,7 @@ Packet TunWorker::packet_of(const Slot& slot, const Engine& engine) const {
   packet.token = static_cast<std::uint64_t>(slot.in);
   packet.from_gateway = slot.in == Realm::external && packet.octets.size() >= ip::kMinimumHeader &&
                         packet.octets[ip::kProtocol] == static_cast<std::uint8_t>(Protocol::icmp) &&
-                        !is_external(engine, Address(load32(&packet.octets[ip::kDestination])));
+                        !engine.is_external(Address(load32(&packet.octets[ip::kDestination])));
   return packet;
 }
 
