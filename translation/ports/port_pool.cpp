@@ -128,11 +128,11 @@ std::optional<std::uint16_t> PortPool::pick_next(std::span<const PortRange> rang
 void PortPool::release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now) {
   taken_[port >> 6] &= ~(std::uint64_t{1} << (port & 63));
   --used_;
-  if (!eligible(port)) return;
   if (until <= now) {
-    set_free(port);
+    if (eligible(port)) set_free(port);
     return;
   }
+  // Also where nobody may have the port for now: it may come back into the ranges before it has rested.
   quarantined_[port] = {owner, until, next_serial_};
   quarantine_order_.emplace_back(port, next_serial_++);
   while (quarantined_.size() > most_quarantined_ && !quarantine_order_.empty()) {
