@@ -2,7 +2,7 @@
 
 namespace nat {
 
-static_assert(sizeof(Session) <= 80, "a session is to fit a cache line and a quarter at most");
+static_assert(sizeof(Session) == 64, "a session is one cache line; the slab begins at one");
 
 std::uint32_t SessionTable::insert(const Session& session) {
   const std::uint32_t number = sessions_.take();
