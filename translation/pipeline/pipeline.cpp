@@ -39,6 +39,7 @@ Verdict Pipeline::translate(const Packet& packet, Realm in, TimePoint now) {
   if (in == Realm::external && !tables_.is_external(view.destination_address())) {
     return finish(refuse(Reason::not_ours), &view, packet, in);
   }
+  if (const auto reason = judge_options(view, packet, in)) return finish(refuse(*reason), &view, packet, in);
   return finish(view.fragmented() ? run_fragment(view, packet, in) : run(view, packet, in), &view, packet,
                 in);
 }
@@ -57,6 +58,14 @@ std::optional<Reason> Pipeline::judge_header(const PacketView& view, const Packe
   return std::nullopt;
 }
 
+// What is exempt leaves with its internal addresses anyway, and the gateway has no internal one in its own.
+std::optional<Reason> Pipeline::judge_options(const PacketView& view, const Packet& packet, Realm in) const {
+  if (!view.address_options() || tables_.policy().address_options == AddressOptions::blank)
+    return std::nullopt;
+  if (packet.from_gateway || (in == Realm::internal && is_exempt(view))) return std::nullopt;
+  return Reason::address_option;
+}
+
 Verdict Pipeline::run(const PacketView& view, const Packet& packet, Realm in) {
   if (in == Realm::internal && !packet.from_gateway && is_exempt(view)) {
     return {.reason = Reason::exempt, .out = Realm::external};
@@ -72,8 +81,8 @@ Verdict Pipeline::run(const PacketView& view, const Packet& packet, Realm in) {
       return refuse(Reason::icmp_bad_checksum);
     }
     if (in == Realm::external) return error_inbound(view);
-    const Verdict verdict = error_outbound(view);
-    return packet.from_gateway && verdict.action() == Action::drop ? refuse(Reason::not_ours) : verdict;
+    const Verdict verdict = error_outbound(view, packet.from_gateway);
+    return packet.from_gateway && verdict.action() == Action::drop ? refuse(judge_own_error(view)) : verdict;
   }
   if (in == Realm::external) return inbound(view, packet);
   if (packet.from_gateway && !(view.icmp_query() && view.icmp_type() == icmp::kEcho)) {
@@ -404,6 +413,7 @@ bool Pipeline::is_exempt(const PacketView& view) const {
   if (!view.icmp_error()) return is_exempt(view.protocol(), view.destination());
   Quote quote;
   if (view.quote(quote)) return false;
+  if (!quote.checksum_right && tables_.policy().strict_quotes) return false;
   return is_exempt(quote.protocol, {view.destination_address(), quote.source.port});
 }
 
@@ -477,6 +487,9 @@ Verdict Pipeline::finish(Verdict verdict, const PacketView* view, const Packet& 
       tables_.counters().reasons[static_cast<std::size_t>(verdict.reason)][static_cast<std::size_t>(in)];
   ++count.packets;
   count.bytes += view != nullptr ? view->total_length() : packet.octets.size();
+  if (verdict.action() == Action::forward && view->address_options() && !packet.from_gateway) {
+    blank_address_options(*view);
+  }
   if (verdict.action() != Action::drop) return verdict;
   if (view != nullptr) answer_refusal(verdict, *view, in);
   tell_refusal(verdict.reason, view, packet, in);

@@ -72,6 +72,14 @@ class Pipeline {
   // Judging without changing anything.
   std::optional<Reason> judge_source(Address source, bool from_gateway) const;
   std::optional<Reason> judge_header(const PacketView& view, const Packet& packet) const;
+  std::optional<Reason> judge_options(const PacketView& view, const Packet& packet, Realm in) const;
+  // Finds the quoted packet, and says why the error that quotes it is to be refused whatever it is about.
+  std::optional<Reason> judge_quote(const PacketView& view, Quote& quote) const;
+  // What becomes of an error of the gateway's own that was not translated.
+  Reason judge_own_error(const PacketView& view) const;
+  // The session that an error going out is about, or kNone. The gateway's own may be about a packet that came
+  // in on a session no longer open.
+  std::uint32_t session_of_quote(const Quote& quote, bool from_gateway) const;
   Decision decide_outbound(const Flow& flow) const;
   // `opened` is the host for whom the outbound half of a hairpinned packet would have opened a session by
   // then.
@@ -89,7 +97,7 @@ class Pipeline {
   Verdict outbound(const PacketView& view, const Packet& packet);
   Verdict inbound(const PacketView& view, const Packet& packet);
   Verdict hairpin(const PacketView& view, const Packet& packet);
-  Verdict error_outbound(const PacketView& view);
+  Verdict error_outbound(const PacketView& view, bool from_gateway);
   Verdict error_inbound(const PacketView& view);
   bool error_quote_inbound(const PacketView& view, Quote& quote);
   void expire_session(std::uint32_t session);
@@ -124,9 +132,10 @@ class Pipeline {
                         Account& account) const;
   void explain_whole(const PacketView& view, const Packet& packet, Realm in, Account& account) const;
   void explain_hop(const PacketView& view, const Packet& packet, Account& account) const;
-  void explain_error(const PacketView& view, Realm in, Account& account) const;
+  void explain_error(const PacketView& view, const Packet& packet, Realm in, Account& account) const;
   void explain_error_inbound(const Quote& quote, Endpoint remote, Account& account) const;
-  void explain_error_outbound(const PacketView& view, const Quote& quote, Account& account) const;
+  void explain_error_outbound(const PacketView& view, const Quote& quote, bool from_gateway,
+                              Account& account) const;
   void explain_flow(const Flow& flow, Realm in, Account& account) const;
   void explain_outbound(const Flow& flow, Account& account) const;
   bool explain_target(const Flow& flow, Account& account) const;

@@ -41,6 +41,8 @@ class Tables {
 
   // Mappings.
   bool is_external(Address address) const { return pool_.index_of(address).has_value(); }
+  // Whether the address is that of a host with a mapping, be it one whose end is not cleared away yet.
+  bool has_host(Address internal) const { return hosts_.find(internal) != kNone; }
   // What a mapping for a packet from `internal` to `remote` would get: port 0 where it is yet to be drawn, an
   // unspecified address where there is no port.
   Endpoint external_for(Protocol protocol, Endpoint internal, Endpoint remote) const;

@@ -124,6 +124,11 @@ void Pipeline::explain_packet(const Packet& packet, Realm in, std::optional<Reas
     account.reason = Reason::not_ours;
     return;
   }
+  if (const auto reason = judge_options(view, packet, in)) {
+    account.step("options", "deny", sentence(*reason));
+    account.reason = *reason;
+    return;
+  }
   if (view.fragmented() && !explain_fragment(view, in, happened, account)) return;
   explain_whole(view, packet, in, account);
   if (!happened) explain_hop(view, packet, account);
@@ -196,8 +201,9 @@ void Pipeline::explain_whole(const PacketView& view, const Packet& packet, Realm
     return;
   }
   if (view.icmp_error()) {
-    explain_error(view, in, account);
-    if (packet.from_gateway && action_of(account.reason) == Action::drop) account.reason = Reason::not_ours;
+    explain_error(view, packet, in, account);
+    if (packet.from_gateway && action_of(account.reason) == Action::drop)
+      account.reason = judge_own_error(view);
     return;
   }
   if (packet.from_gateway && !(view.icmp_query() && view.icmp_type() == icmp::kEcho)) {
@@ -207,7 +213,7 @@ void Pipeline::explain_whole(const PacketView& view, const Packet& packet, Realm
   explain_flow(flow_of(view, in), in, account);
 }
 
-void Pipeline::explain_error(const PacketView& view, Realm in, Account& account) const {
+void Pipeline::explain_error(const PacketView& view, const Packet& packet, Realm in, Account& account) const {
   if (view.fragmented()) {
     account.reason = Reason::icmp_fragmented;
     return;
@@ -218,12 +224,12 @@ void Pipeline::explain_error(const PacketView& view, Realm in, Account& account)
     return;
   }
   Quote quote;
-  if (const auto reason = view.quote(quote)) {
+  if (const auto reason = judge_quote(view, quote)) {
     account.step("quote", "deny", sentence(*reason));
     account.reason = *reason;
     return;
   }
-  account.step("quote", "ok",
+  account.step("quote", quote.checksum_right ? "ok" : "wrong checksum",
                "about " + std::string(to_string(quote.protocol)) + " " + quote.source.to_string() + " > " +
                    quote.destination.to_string());
   if (in == Realm::external) {
@@ -232,7 +238,7 @@ void Pipeline::explain_error(const PacketView& view, Realm in, Account& account)
         account.reason == Reason::icmp_no_session && serves(quote.protocol, quote.source, quote.destination);
     if (ours) account.reason = Reason::gateway_traffic;
   } else {
-    explain_error_outbound(view, quote, account);
+    explain_error_outbound(view, quote, packet.from_gateway, account);
   }
 }
 
@@ -249,11 +255,12 @@ void Pipeline::explain_error_inbound(const Quote& quote, Endpoint remote, Accoun
   account.destination = {sessions[number].internal_address, 0};
 }
 
-void Pipeline::explain_error_outbound(const PacketView& view, const Quote& quote, Account& account) const {
+void Pipeline::explain_error_outbound(const PacketView& view, const Quote& quote, bool from_gateway,
+                                      Account& account) const {
   const SessionTable& sessions = tables_.sessions();
   const Endpoint remote = remote_of(quote, quote.source);
-  const std::uint32_t number = sessions.find_outbound({quote.protocol, quote.destination, remote});
-  const bool found = open(number);
+  const std::uint32_t number = session_of_quote(quote, from_gateway);
+  const bool found = number != kNone;
   account.step("session", found ? "hit" : "miss",
                (found ? "one exists of " : "none of ") + quote.destination.to_string() + " with " +
                    endpoint_text(remote));
