@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/support/checksums.h"
+#include "tests/support/leak_watch.h"
 #include "tests/support/test_gateway.h"
 #include "translation/net/wire.h"
 
@@ -94,11 +95,15 @@ Octets shaped(Script& script, Realm in) {
   }
   fix_ip_checksum(packet);
   fix_transport_checksum(packet);
-  return packet;
+  // Now and then with an option that tells of a host inside.
+  constexpr std::uint8_t kKinds[] = {7, 68, 82, 147, 149, 131};
+  if ((shape & 0x0cU) != 0x0c) return packet;
+  return with_options(packet, recording_option(Address(10, 0, 0, 1 + (ends & 3U)),
+                                               kKinds[(shape >> 4U & 7U) % std::size(kKinds)]));
 }
 
 // An error about the last packet that was forwarded.
-Octets error_about(const Octets& packet, Script& script) {
+Octets error_about(const Octets& packet, Script& script, bool wrong_sum) {
   const std::uint8_t kind = script.byte();
   Octets error(28);
   error[0] = 0x45;
@@ -109,6 +114,7 @@ Octets error_about(const Octets& packet, Script& script) {
   const std::size_t quoted = std::min<std::size_t>(packet.size(), 20U + (kind >> 2U));
   error.insert(error.end(), packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(quoted));
   store16(error.data() + 2, static_cast<std::uint16_t>(error.size()));
+  if (wrong_sum) error[38] ^= 1;
   fix_ip_checksum(error);
   fix_transport_checksum(error);
   return error;
@@ -134,6 +140,21 @@ void check(const TestGateway& gateway) {
     must(mapping->second.external == session.external && mapping->second.internal == session.internal);
     must(sessions.insert({session.protocol, session.internal, session.remote}).second);
   }
+}
+
+// No host with a mapping is shown to anybody outside. A remote may have the address of one: it is no host's
+// then.
+void check_leaving(const TestGateway& gateway, const Outcome& outcome, bool own) {
+  const bool leaves =
+      outcome.forwarded() ? outcome.out == Realm::external : own && outcome.action() == Action::pass;
+  if (!leaves) return;
+  const Prefix inside(Address(10, 0, 0, 0), 30);
+  const auto sessions = gateway.sessions();
+  must(leak_of(outcome.packet, [&](Address address) {
+         return inside.contains(address) &&
+                std::none_of(sessions.begin(), sessions.end(),
+                             [&](const SessionView& session) { return session.remote.address == address; });
+       }).empty());
 }
 
 void run(Script& script) {
@@ -163,18 +184,23 @@ void run(Script& script) {
           if ((choice & 64U) != 0)
             std::swap(policy.external_addresses.front(), policy.external_addresses.back());
           if ((choice & 128U) != 0) policy.port_forwards.clear();
+          policy.address_options = (step & 16U) != 0 ? AddressOptions::blank : AddressOptions::refuse;
+          policy.strict_quotes = (step & 32U) != 0;
         });
         continue;
       case 3:
         if (last.empty()) continue;
-        packet = error_about(last, script);
+        packet = error_about(last, script, (step & 32U) != 0);
         break;
       default:
         packet = shaped(script, in);
     }
     const Realm from = (step >> 1U & 7U) == 3 ? last_out : in;
     const Octets before = packet;
-    const Outcome outcome = gateway.translate(std::move(packet), from);
+    // The gateway makes errors about what it would send on inside.
+    const bool own = (step >> 1U & 7U) == 3 && (step & 16U) != 0 && last_out == Realm::internal;
+    const Outcome outcome = gateway.translate(std::move(packet), from, ChecksumState::complete, own);
+    check_leaving(gateway, outcome, own);
     must(outcome.packet.size() == before.size());
     if (!outcome.forwarded() && outcome.reason != Reason::icmp_no_session) must(outcome.packet == before);
     if (outcome.forwarded() && (load16(before.data() + 6) & 0x3fff) == 0) {
