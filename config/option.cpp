@@ -85,6 +85,11 @@ std::optional<OptionError> read_unsolicited_syn(const Option& option, std::strin
   return read_word(option, text, "an answer to a SYN", field);
 }
 
+std::optional<OptionError> read_address_options(const Option& option, std::string_view text,
+                                                AddressOptions& field) {
+  return read_word(option, text, "a way to treat options", field);
+}
+
 std::optional<OptionError> read_behavior(const Option& option, std::string_view text, Behavior& field) {
   return read_word(option, text, "a behaviour", field);
 }
@@ -222,6 +227,7 @@ std::string write_value(Duration value) { return format_duration(value); }
 std::string write_value(Behavior value) { return to_string(value); }
 std::string write_value(Allocation value) { return to_string(value); }
 std::string write_value(UnsolicitedSyn value) { return to_string(value); }
+std::string write_value(AddressOptions value) { return to_string(value); }
 std::string write_value(SynAnswer value) { return to_string(value); }
 std::string write_value(DatapathKind value) { return to_string(value); }
 std::string write_value(PortRange value) { return format_port_range(value); }
@@ -294,6 +300,8 @@ std::string_view syntax(Kind kind) {
       return "none, reset or icmp";
     case Kind::unsolicited_syn:
       return "silent or icmp-delayed";
+    case Kind::address_options:
+      return "refuse or blank";
     case Kind::port_range:
       return "a range such as 60000-60999";
     case Kind::port_ranges:
@@ -329,6 +337,8 @@ std::vector<std::string_view> choices(Kind kind) {
       return {to_string(Allocation::random), to_string(Allocation::sequential)};
     case Kind::unsolicited_syn:
       return {to_string(UnsolicitedSyn::silent), to_string(UnsolicitedSyn::icmp_delayed)};
+    case Kind::address_options:
+      return {to_string(AddressOptions::refuse), to_string(AddressOptions::blank)};
     case Kind::syn_answer:
       return {to_string(SynAnswer::none), to_string(SynAnswer::reset), to_string(SynAnswer::icmp)};
     case Kind::datapath:

@@ -21,6 +21,7 @@ enum class Kind : std::uint8_t {
   allocation,
   syn_answer,
   unsolicited_syn,
+  address_options,
   port_range,
   port_ranges,
   addresses,

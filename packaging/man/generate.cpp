@@ -86,6 +86,8 @@ std::string_view placeholder_of(Kind kind) {
       return "none | reset | icmp";
     case Kind::unsolicited_syn:
       return "silent | icmp\\-delayed";
+    case Kind::address_options:
+      return "refuse | blank";
     case Kind::datapath:
       return "auto | nfqueue | tun";
     case Kind::path:

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/checksums.h"
+#include "tests/support/leak_watch.h"
 #include "tests/support/test_gateway.h"
 #include "translation/net/wire.h"
 
@@ -103,11 +104,15 @@ Octets shaped(Script& script, Realm in) {
   }
   fix_ip_checksum(packet);
   fix_transport_checksum(packet);
-  return packet;
+  // Now and then with an option that tells of a host inside.
+  constexpr std::uint8_t kKinds[] = {7, 68, 82, 147, 149, 131};
+  if ((shape & 0x0cU) != 0x0c) return packet;
+  return with_options(packet, recording_option(Address(10, 0, 0, 1 + (ends & 3U)),
+                                               kKinds[(shape >> 4U & 7U) % std::size(kKinds)]));
 }
 
 // An error about the last packet that was forwarded.
-Octets error_about(const Octets& packet, Script& script) {
+Octets error_about(const Octets& packet, Script& script, bool wrong_sum) {
   const std::uint8_t kind = script.byte();
   Octets error(28);
   error[0] = 0x45;
@@ -118,6 +123,7 @@ Octets error_about(const Octets& packet, Script& script) {
   const std::size_t quoted = std::min<std::size_t>(packet.size(), 20U + (kind >> 2U));
   error.insert(error.end(), packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(quoted));
   store16(error.data() + 2, static_cast<std::uint16_t>(error.size()));
+  if (wrong_sum) error[38] ^= 1;
   fix_ip_checksum(error);
   fix_transport_checksum(error);
   return error;
@@ -152,6 +158,21 @@ void flood(TestGateway& gateway, Script& script, Realm in) {
     fix_transport_checksum(packet);
     gateway.translate(packet, in);
   }
+}
+
+// No host with a mapping is shown to anybody outside. A remote may have the address of one: it is no host's
+// then.
+void check_leaving(const TestGateway& gateway, const Outcome& outcome, bool own) {
+  const bool leaves =
+      outcome.forwarded() ? outcome.out == Realm::external : own && outcome.action() == Action::pass;
+  if (!leaves) return;
+  const Prefix inside(Address(10, 0, 0, 0), 30);
+  const auto sessions = gateway.sessions();
+  must(leak_of(outcome.packet, [&](Address address) {
+         return inside.contains(address) &&
+                std::none_of(sessions.begin(), sessions.end(),
+                             [&](const SessionView& session) { return session.remote.address == address; });
+       }).empty());
 }
 
 // --- What must hold between steps.
@@ -237,7 +258,9 @@ void visit_step(const TestGateway& gateway, unsigned budget) {
 
 // --- A run.
 
-void change(Policy& policy, std::uint8_t choice) {
+void change(Policy& policy, std::uint8_t step, std::uint8_t choice) {
+  policy.address_options = (step & 16U) != 0 ? AddressOptions::blank : AddressOptions::refuse;
+  policy.strict_quotes = (step & 32U) != 0;
   policy.udp = {static_cast<Behavior>((choice & 3U) % 3), static_cast<Behavior>((choice >> 2U & 3U) % 3)};
   policy.tcp = policy.udp;
   policy.hairpin = (choice & 16U) != 0;
@@ -273,14 +296,16 @@ class Run {
         return;
       case 2:
         if (++changes_ > kMostChanges) return;
-        gateway_.change([&](Policy& policy) { change(policy, script_.byte()); });
+        gateway_.change([&](Policy& policy) { change(policy, step, script_.byte()); });
         // A restart on the way now and then, and the forward away.
         if ((step & 32U) != 0) gateway_.set_forwards({});
         if ((step & 64U) != 0) gateway_.restart(1 + (step >> 7U));
         return;
       case 3:
-        if (!last_.empty()) send(error_about(last_, script_), last_out_);
-        return;
+        if (last_.empty()) return;
+        // The gateway makes errors about what it would send on inside.
+        return send(error_about(last_, script_, (step & 32U) != 0), last_out_,
+                    (step & 16U) != 0 && last_out_ == Realm::internal);
       case 6:
         if (step & 1U) flush_step(gateway_, cursor_, budget);
         if (!(step & 1U)) visit_step(gateway_, budget);
@@ -293,9 +318,10 @@ class Run {
     }
   }
 
-  void send(Octets packet, Realm in) {
+  void send(Octets packet, Realm in, bool own = false) {
     const Octets before = packet;
-    const Outcome outcome = gateway_.translate(std::move(packet), in);
+    const Outcome outcome = gateway_.translate(std::move(packet), in, ChecksumState::complete, own);
+    check_leaving(gateway_, outcome, own);
     must(outcome.packet.size() == before.size());
     if (!outcome.forwarded() && outcome.reason != Reason::icmp_no_session) must(outcome.packet == before);
     if (!outcome.forwarded() || (load16(before.data() + 6) & 0x3fff) != 0) return;

@@ -48,6 +48,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 4 || size > 60000) return 0;
   std::vector<std::uint8_t> packet = error_with(data, size);
   const std::vector<std::uint8_t> original = packet;
+  const auto quoted_sum = [](const Quote& quote) {
+    // One's complement has two zeros.
+    return internet_checksum({quote.ip, static_cast<std::size_t>(quote.transport - quote.ip)}) % 0xffff;
+  };
   PacketView view;
   must(!PacketView::parse(packet, view));
   Quote quote;
@@ -57,10 +61,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   must(quote.transport + quote.transport_length <= packet.data() + packet.size());
   must(quote.transport_length >= 8);
+  const int wrong_by = quoted_sum(quote);
+  must(!quote.checksum_right || wrong_by == 0);
   rewrite_quote_source(view, quote, {Address(10, 0, 0, 1), 4321});
   if (!quote.query) rewrite_quote_destination(view, quote, {Address(192, 0, 2, 31), 53});
   must(internet_checksum({packet.data() + 20, packet.size() - 20}) == 0);
-  must(internet_checksum({quote.ip, static_cast<std::size_t>(quote.transport - quote.ip)}) == 0);
+  must(quoted_sum(quote) == wrong_by);
   const auto transport_at = static_cast<std::size_t>(quote.transport - packet.data());
   const auto quote_at = static_cast<std::size_t>(quote.ip - packet.data());
   for (std::size_t at = 0; at < packet.size(); ++at) {

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from natlab import capture, topology, traffic, wire
+from natlab import capture, topology, traffic, waiting, wire
 
 
 def hops(host, *options):
@@ -81,6 +81,36 @@ def test_time_exceeded_from_outside_shows_the_external_address(lab, natd, server
     assert error.payload[0] == 11
     assert error.source == topology.EXTERNAL
     assert error.quoted.destination == topology.EXTERNAL and error.quoted.ports == (7501, seen_as[1])
+
+
+@pytest.fixture
+def short_lives(natd):
+    """UDP sessions of two seconds."""
+    natd.set(lab="yes", udp__timeout="2s")
+    yield natd
+    natd.set(udp__timeout="5min", lab="no")
+
+
+@pytest.mark.rows("NO5", "TT4")
+def test_time_exceeded_about_a_remembered_remote_shows_no_inside_address(lab, short_lives, servers):
+    """NO5: the session has run out and its mapping lives; a packet from outside dies in the gateway."""
+    with traffic.udp_socket(lab.out1, 7502) as server, traffic.udp_socket(lab.in1) as sock:
+        sock.sendto(b"hello", (lab.out1.address, 7502))
+        _, seen_as = server.recvfrom(100)
+
+        def remembered():
+            # Another remote keeps the mapping.
+            sock.sendto(b"keep", (topology.OUTSIDE["out2"], 7503))
+            return f"{lab.out1.address}:7502" not in str(short_lives.ctl("show", "sessions"))
+
+        waiting.wait_until(remembered, "the session with out1 to run out")
+        server.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 2)
+        with capture.Capture(lab, lab.out1, "eth0", "icmp") as watch:
+            server.sendto(b"short-lived", seen_as)
+            error = watch.wait_for(lambda packet: packet.protocol == 1, "time exceeded at out1")
+    assert error.payload[0] == 11
+    assert error.source == topology.EXTERNAL
+    assert error.quoted.destination == topology.EXTERNAL and error.quoted.ports == (7502, seen_as[1])
 
 
 @pytest.fixture

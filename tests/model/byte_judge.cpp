@@ -60,6 +60,12 @@ Octets readdressed(Octets packet, Endpoint source, Endpoint destination) {
   return packet;
 }
 
+std::string judge_leaving(const Octets& packet) {
+  const Prefix inside(Address(10, 0, 0, 0), 24);
+  const std::string leak = leak_of(packet, [&](Address address) { return inside.contains(address); });
+  return leak.empty() ? leak : "an internal address leaves as " + leak;
+}
+
 std::string judge_octets(const Octets& before, const Octets& after, Endpoint source, Endpoint destination,
                          bool may_change_identification, const Rewriting& rewriting) {
   if (after.size() != before.size()) return "the length changed";

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/leak_watch.h"
 #include "tests/support/octets.h"
 
 namespace nat::test {
@@ -19,6 +20,10 @@ using Rewriting = std::vector<std::pair<Endpoint, Endpoint>>;
 // the identifier it must have. Empty when all is well, else what is not.
 std::string judge_octets(const Octets& before, const Octets& after, Endpoint source, Endpoint destination,
                          bool may_change_identification, const Rewriting& rewriting = {});
+
+// Of a packet that leaves for the external side: no address in a header, an option or a quote is internal,
+// which those of 10.0.0.0/24 are. Empty when none is, else where one stands.
+std::string judge_leaving(const Octets& packet);
 
 // The packet with other endpoints and every checksum computed anew.
 Octets readdressed(Octets packet, Endpoint source, Endpoint destination);

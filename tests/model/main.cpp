@@ -48,7 +48,10 @@ constexpr Reason kMustHappen[] = {Reason::translated,
                                   Reason::fragment_limit,
                                   Reason::mapping_session_limit,
                                   Reason::creation_rate,
-                                  Reason::exempt};
+                                  Reason::exempt,
+                                  Reason::address_option,
+                                  Reason::icmp_quote_bad_checksum,
+                                  Reason::icmp_quotes_internal};
 
 std::array<std::uint64_t, nat::kReasonCount> happened{};
 std::uint64_t reassembled = 0;

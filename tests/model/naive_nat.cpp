@@ -27,8 +27,13 @@ Expected NaiveNat::judge(const Words& packet, const Choices& chosen, TimePoint n
 Expected NaiveNat::decide(const Words& packet, const Choices& chosen) {
   Expected expected{.source = packet.source, .destination = packet.destination};
   Found by;
+  const bool refused_option = packet.tells_addresses && policy_.address_options == AddressOptions::refuse;
   if (packet.in == Realm::external) {
     if (!is_external(packet.destination.address)) return expected;
+    if (refused_option) {
+      expected.reason = Reason::address_option;
+      return expected;
+    }
     const auto refused = arrive(packet, false, by);
     expected.reason = refused ? *refused : Reason::translated;
     if (refused) {
@@ -42,6 +47,10 @@ Expected NaiveNat::decide(const Words& packet, const Choices& chosen) {
   const bool returns = is_external(packet.destination.address);
   if (!returns && is_exempt(packet.protocol, packet.destination)) {
     expected.reason = Reason::exempt;
+    return expected;
+  }
+  if (refused_option) {
+    expected.reason = Reason::address_option;
     return expected;
   }
   if (!returns) lose(packet, chosen);
@@ -210,37 +219,6 @@ std::set<std::pair<Endpoint, Endpoint>> NaiveNat::take_due_syns() {
     at = over ? held_syns_.erase(at) : std::next(at);
   }
   return due;
-}
-
-Expected NaiveNat::judge_error(const Words& about, Realm in, bool returns, TimePoint now) {
-  settle(now);
-  Expected expected{
-      .reason = Reason::icmp_no_session, .source = about.source, .destination = about.destination};
-  const Endpoint sender = about.source;
-  if (in == Realm::internal) {
-    if (!returns && is_exempt(about.protocol, sender)) {
-      expected.reason = Reason::exempt;
-      return expected;
-    }
-    // The quoted packet was on its way to an internal endpoint.
-    const Found by = by_internal(about.protocol, about.destination, about.source);
-    if (by.session == nullptr || !by.session->live) return expected;
-    expected.destination = by.mapping->external;
-    expected.reason = Reason::translated;
-    if (!returns) return expected;
-  }
-  const Found by = by_external(about.protocol, sender, expected.destination);
-  if (by.session == nullptr || !by.session->live) {
-    expected.reason = Reason::icmp_no_session;
-    if (in == Realm::external && serves(about.protocol, sender.port)) {
-      expected.reason = Reason::gateway_traffic;
-    }
-    return expected;
-  }
-  expected.source = by.mapping->internal;
-  expected.out = Realm::internal;
-  expected.reason = in == Realm::internal ? Reason::hairpinned : Reason::translated;
-  return expected;
 }
 
 // --- Finding.
@@ -477,64 +455,6 @@ void NaiveNat::touch(const Mapping& mapping, Session& session, const Words& pack
       held_syns_.erase(
           {mapping.external, direction == Direction::outbound ? packet.destination : packet.source});
       touch_tcp(session, packet, direction, timeouts, now_);
-  }
-}
-
-// The table of RFC 7857 section 2 as the requirements have it.
-void NaiveNat::touch_tcp(Session& session, const Words& packet, Direction direction, const Timeouts& timeouts,
-                         TimePoint now) {
-  using State = SessionState;
-  const int sender = direction == Direction::outbound ? 0 : 1;
-  const State own_init = sender == 0 ? State::internal_init : State::external_init;
-  const State own_fin = sender == 0 ? State::internal_fin : State::external_fin;
-  const bool receiver_acked = session.acked[1 - sender];
-  const bool over =
-      session.state == State::closed || session.state == State::both_fin || session.state == State::reset;
-  if (over && packet.bare_syn()) {
-    session.state = own_init;
-    session.acked[0] = session.acked[1] = false;
-    session.last = now + timeouts.tcp_opening;
-    return;
-  }
-  if (packet.ack && !packet.rst) session.acked[sender] = true;
-  const Duration open =
-      session.acked[0] && session.acked[1] ? timeouts.tcp_established : timeouts.tcp_opening;
-  const bool any_syn = packet.syn && !packet.fin && !packet.rst;
-  switch (session.state) {
-    case State::internal_init:
-    case State::external_init:
-      if (any_syn && session.state != own_init) {
-        session.state = State::established;
-        session.last = now + open;
-      } else if (any_syn && sender == 0) {
-        session.last = now + timeouts.tcp_opening;
-      }
-      return;
-    case State::established:
-    case State::internal_fin:
-    case State::external_fin:
-      if (packet.rst) {
-        if (receiver_acked && packet.far_off) return;
-        session.state = State::reset;
-        session.last = now + timeouts.tcp_reset;
-        return;
-      }
-      if (packet.fin && session.state == State::established) {
-        session.state = own_fin;
-      } else if (packet.fin && session.state != own_fin) {
-        session.state = State::both_fin;
-        session.last = now + timeouts.tcp_closing;
-        return;
-      }
-      session.last = now + open;
-      return;
-    case State::reset:
-      if (packet.rst) return;
-      session.state = State::established;
-      session.last = now + open;
-      return;
-    default:
-      return;
   }
 }
 

@@ -26,8 +26,10 @@ struct Words {
   Realm in = Realm::internal;
   Endpoint source, destination;
   bool syn = false, ack = false, fin = false, rst = false;
-  bool far_off = false;  // its sequence number is far outside of every window
+  std::uint32_t sequence = 0, acknowledges = 0;  // of TCP
   bool echo_reply = false;
+  bool tells_addresses = false;  // an IP option of its carries addresses
+  bool wrong_sum = false;        // of a quoted packet: the checksum of its IP header is wrong
 
   bool bare_syn() const { return syn && !ack && !fin && !rst; }
   bool opens() const { return protocol == Protocol::tcp ? bare_syn() : !echo_reply; }
@@ -56,7 +58,16 @@ class NaiveNat {
     TimePoint last;   // the last instant at which it lives
     TimePoint ended;  // of a dormant one: when that was noticed
     SessionState state = SessionState::active;
-    bool acked[2] = {false, false};  // an ACK was seen from the internal, the external side
+    // Of the internal and the external side: whether an ACK was seen from it, and the sequence number up to
+    // which it lets the other side send, as far as it has said so.
+    bool acked[2] = {false, false};
+    std::optional<std::uint32_t> limit[2];
+    // The SYN without ACK that nobody has answered yet.
+    struct Syn {
+      int sender;  // 0 internal, 1 external
+      std::uint32_t sequence;
+    };
+    std::optional<Syn> waiting;
   };
   struct Mapping {
     Protocol protocol;
@@ -89,6 +100,8 @@ class NaiveNat {
   // An ICMP error that quotes a packet. `about` is the quoted packet; the result holds its endpoints as they
   // must be quoted afterwards.
   Expected judge_error(const Words& about, Realm in, bool returns, TimePoint now);
+  // The same for one that the gateway itself sends out, about a packet that came in.
+  Expected judge_own_error(const Words& about, TimePoint now);
   // With the configured mappings that are wanted.
   void apply(Policy policy, const std::vector<PortForward>& forwards, TimePoint now);
   void flush(Protocol protocol, Endpoint external, TimePoint now);
@@ -145,12 +158,13 @@ class NaiveNat {
   bool is_exempt(Protocol protocol, Endpoint remote) const;
   Reason stray(const Words& packet) const;
 
-  // Packets.
+  // Packets; ICMP errors in naive_errors.cpp.
   Expected decide(const Words& packet, const Choices& chosen);
   // The mapping and session the packet leaves by, or the reason why it does not.
   std::optional<Reason> leave(const Words& packet, const Choices& chosen, Found& by, Expected& expected);
   std::optional<Reason> arrive(const Words& packet, bool hairpinned, Found& by);
   std::optional<Reason> filter(const Mapping& mapping, Endpoint remote, bool hairpinned) const;
+  std::optional<Reason> bad_quote(const Words& about) const;
   Answer answer(const Words& packet, Reason refused);
 
   // Limits.
@@ -160,13 +174,15 @@ class NaiveNat {
   // Tenths of new mappings, under a limit of so many a second.
   std::int64_t debt_of(Address host, std::uint32_t rate) const;
 
-  // Lives.
+  // Lives; those of TCP in naive_tcp.cpp.
   Mapping& make(const Words& packet, Endpoint chosen);
   Session& open(Mapping& mapping, Endpoint remote, Direction direction);
   void evict(Mapping& mapping);
   void touch(const Mapping& mapping, Session& session, const Words& packet, Direction direction);
   static void touch_tcp(Session& session, const Words& packet, Direction direction, const Timeouts& timeouts,
                         TimePoint now);
+  static bool note_syns(Session& session, const Words& packet, int sender);
+  static void heard(Session& session, const Words& packet, int sender);
   void end(const Mapping* mapping);
 
   // What the laboratory asked for.

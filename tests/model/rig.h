@@ -58,6 +58,20 @@ class Rig {
     Realm out;
   };
 
+  struct Error {
+    Words words;  // of the packet it quotes
+    Octets quote;
+    std::size_t quoted = 0;  // octets of it
+    Realm in = Realm::external;
+    bool from_gateway = false;
+    Address from;
+    std::uint8_t type = 3, code = 0;
+
+    std::size_t header() const { return (quote[0] & 0x0fU) * 4U; }
+    // The error as octets, if it quotes these.
+    Octets about(const Octets& packet) const;
+  };
+
   // A datagram that is sent in pieces, one now and one then.
   struct Datagram {
     Words words;
@@ -95,11 +109,14 @@ class Rig {
   HostRule random_rule(const Policy& general);
   Words random_words(Protocol protocol, Realm in);
   void choose_flags(Words& words);
+  // Numbers of a few connections, and such that mean something to the session; null for none.
+  void choose_numbers(Words& words, const NaiveNat::Session* session);
   Endpoint random_internal();
   Endpoint random_remote();
   Endpoint random_external(Protocol protocol);
   Octets build(const Words& words);
   void send(const Words& words);
+  void send(const Error& error);
   void send_whole(const Words& words, const Octets& packet);
   void cut_up(const Words& words, const Octets& packet);
   void send_first(const Piece& piece, std::uint64_t datagram, Octets octets);

@@ -57,6 +57,8 @@ Policy Rig::other_policy() {
   }
   policy.hairpin = chance(80);
   policy.hairpin_filter = chance(30);
+  policy.address_options = chance(50) ? AddressOptions::refuse : AddressOptions::blank;
+  policy.strict_quotes = chance(30);
   policy.ports.preserve = chance(80);
   policy.ports.preserve_parity = chance(30);
   policy.ports.spill = chance(70);

@@ -325,8 +325,8 @@ TEST(EngineBlocks, TheOrderOfThePoolMovesNoExtraBlock) {
 // Rows: B4
 TEST(EngineBlocks, APortForwardKeepsNoBlock) {
   Policy policy = in_blocks();
-  policy.port_forwards = {{Protocol::tcp, {kExternal, 80}, {address("10.0.0.200"), 80}, "web"}};
   TestGateway gateway(policy);
+  gateway.set_forwards({{Protocol::tcp, {kExternal, 80}, {address("10.0.0.200"), 80}, "web"}});
   ASSERT_TRUE(from(gateway, address("10.0.0.200"), 1).forwarded());
   expect_balance(gateway, 1);
   gateway.pass(seconds(400));

@@ -125,12 +125,43 @@ TEST(EngineIcmp, ErrorsThatAreNotBelieved) {
   EXPECT_EQ(from_outside(tcp(kExternal, kOut1, kSyn)), Reason::icmp_no_session);
   Octets header = outside;
   header[8] ^= 1;
+  gateway.change([](Policy& policy) { policy.strict_quotes = true; });
   EXPECT_EQ(from_outside(header), Reason::icmp_quote_bad_checksum);
+  gateway.change([](Policy& policy) { policy.strict_quotes = false; });
+  EXPECT_EQ(from_outside(header), Reason::translated);
+  Octets stranger = udp(kExternal, "192.0.2.31:7001").build();
+  stranger[8] ^= 1;
+  EXPECT_EQ(from_outside(stranger), Reason::icmp_no_session);
   Octets transport = outside;
   transport[27] ^= 1;
   EXPECT_EQ(from_outside(transport), Reason::translated);
   EXPECT_EQ(gateway.from_outside(icmp_error("192.0.2.31", "203.0.113.11", 3, 3, outside).broken()).reason,
             Reason::icmp_bad_checksum);
+}
+
+// A router that took a hop off and left the checksum: the path MTU gets through, in both directions, and what
+// was wrong stays wrong by as much, as the checksum of the error stays right.
+// Rows: I3a T9
+TEST(EngineIcmp, AQuoteWithAWrongChecksumIsAsWrongAsBefore) {
+  TestGateway gateway;
+  const auto hop_taken = [](Octets packet) {
+    packet[8] -= 1;
+    return packet;
+  };
+  const Octets inside = tcp(kIn1, kOut1, kSyn).payload("data");
+  const Octets outside = gateway.from_inside(inside).packet;
+  const Outcome in = gateway.from_outside(
+      icmp_error("198.51.100.1", "203.0.113.11", 3, 4, hop_taken(outside)).rest_of_header(1280));
+  EXPECT_EQ(in.reason, Reason::translated);
+  EXPECT_EQ(in.packet,
+            icmp_error("198.51.100.1", "10.0.0.1", 3, 4, hop_taken(inside)).rest_of_header(1280).build());
+  EXPECT_TRUE(checksums_valid(in.packet));
+
+  const Octets answer = tcp(kOut1, kExternal, kSyn | kAck);
+  const Octets answer_inside = gateway.from_outside(answer).packet;
+  const Outcome out =
+      gateway.from_inside(icmp_error("10.0.0.77", "192.0.2.31", 11, 0, hop_taken(answer_inside)));
+  EXPECT_EQ(out.packet, icmp_error("203.0.113.11", "192.0.2.31", 11, 0, hop_taken(answer)).build());
 }
 
 // No error ends or prolongs anything.
@@ -181,6 +212,48 @@ TEST(EngineIcmp, ErrorsOfTheGatewayItself) {
   EXPECT_EQ(gateway.from_gateway(own).reason, Reason::not_ours);
   EXPECT_EQ(gateway.from_gateway(udp("203.0.113.11:5353", kOut1)).reason, Reason::not_ours);
   EXPECT_EQ(gateway.from_gateway(echo_reply("203.0.113.11", "192.0.2.31", 9)).reason, Reason::not_ours);
+}
+
+// A packet with its last hop comes in from a remote of before, whose session has run out: the error is
+// translated all the same.
+// Rows: NO5 I5a
+TEST(EngineIcmp, ErrorsOfTheGatewayItselfAboutARememberedRemote) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  gateway.pass(seconds(200));
+  gateway.from_inside(udp(kIn1, "192.0.2.32:7000"));
+  gateway.pass(seconds(200));
+  const Octets outside = udp(kOut1, kExternal).payload("data");
+  const Outcome passed = gateway.from_outside(outside);
+  ASSERT_TRUE(passed.forwarded());
+  ASSERT_EQ(gateway.engine.gauges().dormant, 1U);
+  const Outcome error = gateway.from_gateway(icmp_error("203.0.113.11", "192.0.2.31", 11, 0, passed.packet));
+  EXPECT_EQ(error.reason, Reason::translated);
+  EXPECT_EQ(error.packet, icmp_error("203.0.113.11", "192.0.2.31", 11, 0, outside).build());
+}
+
+// What cannot be translated does not leave: a host of ours by a mapping, public address or not, in any kind
+// of quote, and a private address of whomever; what the receiver knows anyway leaves.
+// Rows: NO5
+TEST(EngineIcmp, ErrorsOfTheGatewayItselfShowNoInternalAddress) {
+  TestGateway gateway;
+  gateway.from_inside(udp("198.51.100.77:5", kOut1));
+  const auto about = [&](const Octets& packet, const char* receiver = "192.0.2.99") {
+    return gateway.from_gateway(icmp_error("203.0.113.11", receiver, 12, 0, packet)).reason;
+  };
+  // Hairpinned, from a forged source: the error goes to whom that is.
+  EXPECT_EQ(about(udp("192.0.2.99:7", "10.0.0.1:4321")), Reason::icmp_quotes_internal);
+  EXPECT_EQ(about(udp("192.0.2.99:7", "198.51.100.77:6")), Reason::icmp_quotes_internal);
+  EXPECT_EQ(about(other_protocol(address("192.0.2.99"), address("10.0.0.1"), 47)),
+            Reason::icmp_quotes_internal);
+  EXPECT_EQ(about(udp("10.0.0.9:7", "192.0.2.31:7")), Reason::icmp_quotes_internal);
+  EXPECT_EQ(gateway.count(Reason::icmp_quotes_internal), 4U);
+  // A packet to the gateway itself, one that it routes past natd, and one of a private network outside.
+  EXPECT_EQ(about(udp("192.0.2.99:7", "203.0.113.11:123")), Reason::not_ours);
+  EXPECT_EQ(about(udp("192.0.2.99:7", "198.51.100.5:7")), Reason::not_ours);
+  EXPECT_EQ(about(udp("172.16.0.9:7", "172.16.1.9:7"), "172.16.0.9"), Reason::not_ours);
+  gateway.change([](Policy& policy) { policy.exempt = {{Prefix(Address(192, 0, 2, 99), 32)}}; });
+  EXPECT_EQ(about(udp("192.0.2.99:7", "10.0.0.1:4321")), Reason::not_ours);
 }
 
 TEST(EngineIcmp, ErrorsAboutTheGatewaysOwnPackets) {

@@ -342,5 +342,40 @@ TEST(EngineTcp, ASynOnAClosingSessionOpensItAgain) {
   expect_lifetime(gateway, seconds(7440));
 }
 
+// The host has said goodbye, the server has not, and the host connects again from the same port: the new
+// connection is established in time, and lives on when the server of the old one would have ended it.
+// Rows: T2 X1-fin
+TEST(EngineTcp, AReconnectOnAHalfClosedSessionIsAConnection) {
+  for (const std::uint32_t start : {0x10U, 0x60000000U}) {
+    TestGateway gateway;
+    shake_hands(gateway);
+    gateway.from_inside(tcp(kIn1, kOut1, kFin | kAck));
+    gateway.from_inside(tcp(kIn1, kOut1, kSyn).sequence(start));
+    EXPECT_EQ(gateway.sessions()[0].state, SessionState::internal_fin);
+    gateway.from_outside(tcp(kOut1, kExternal, kSyn | kAck).sequence(9000).acknowledge(start + 1));
+    EXPECT_EQ(gateway.sessions()[0].state, SessionState::established);
+    gateway.from_inside(tcp(kIn1, kOut1, kAck).sequence(start + 1).acknowledge(9001));
+    gateway.from_outside(tcp(kOut1, kExternal, kFin | kAck).sequence(9001).acknowledge(start + 1));
+    EXPECT_EQ(gateway.sessions()[0].state, SessionState::external_fin);
+    gateway.pass(seconds(3600));
+    EXPECT_TRUE(
+        gateway.from_inside(tcp(kIn1, kOut1, kAck).sequence(start + 1).payload("upload")).forwarded());
+    gateway.from_inside(tcp(kIn1, kOut1, kRst).sequence(start + 7));
+    EXPECT_EQ(gateway.sessions()[0].state, SessionState::reset);
+  }
+}
+
+// A SYN with the endpoints of somebody's connection costs it nothing.
+// Rows: NO3
+TEST(EngineTcp, AForgedSynChangesNothing) {
+  TestGateway gateway;
+  shake_hands(gateway);
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kSyn).sequence(0x70000000)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp(kIn1, kOut1, kAck)).forwarded());  // a challenge
+  EXPECT_TRUE(gateway.from_outside(tcp(kOut1, kExternal, kRst).sequence(0x70000001)).forwarded());
+  EXPECT_EQ(gateway.sessions()[0].state, SessionState::established);
+  expect_lifetime(gateway, seconds(7440));
+}
+
 }  // namespace
 }  // namespace nat::test

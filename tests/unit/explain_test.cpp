@@ -32,6 +32,7 @@ struct Scenario {
   // Does what the remedy says, where that is no setting.
   std::function<void(TestGateway&, const Explanation&)> relieve{};
   bool hopeless = false;  // no remedy
+  bool from_gateway = false;
 };
 
 Scenario hopeless(Octets packet, Realm in = Realm::external) {
@@ -164,6 +165,11 @@ std::optional<Scenario> refused_as_it_is(Reason reason) {
       return hopeless(udp(kExternal, kExternal));
     case Reason::source_route:
       return hopeless(udp(kOut1, kExternal).ip_options({131, 7, 4, 192, 0, 2, 1, 0}));
+    case Reason::address_option: {
+      Scenario scenario{.packet = udp(kIn1, kOut1).ip_options({7, 7, 4, 0, 0, 0, 0, 0}),
+                        .in = Realm::internal};
+      return scenario;
+    }
     case Reason::unsupported_protocol:
       return hopeless(other_protocol(address("10.0.0.1"), address("192.0.2.31"), 47).payload("x"),
                       Realm::internal);
@@ -187,7 +193,15 @@ std::optional<Scenario> refused_error(Reason reason) {
     case Reason::icmp_quote_bad_checksum: {
       Octets wrong = sent;
       wrong[ip::kChecksum] ^= 1;
-      return hopeless(error_about(wrong));
+      Scenario scenario{.packet = error_about(wrong), .arrange = open_mapping};
+      scenario.policy.strict_quotes = true;
+      return scenario;
+    }
+    case Reason::icmp_quotes_internal: {
+      Scenario scenario =
+          hopeless(icmp_error("203.0.113.11", "192.0.2.31", 11, 0, udp(kOut1, kIn1)), Realm::internal);
+      scenario.from_gateway = true;
+      return scenario;
     }
     case Reason::icmp_no_session:
       return hopeless(error_about(sent));
@@ -229,17 +243,18 @@ std::optional<Scenario> scenario_of(Reason reason) {
 }
 
 // Asks, then does; whatever was told must come true, and the asking must change nothing.
-Outcome ask_and_do(TestGateway& gateway, const Octets& packet, Realm in, Explanation& told) {
+Outcome ask_and_do(TestGateway& gateway, const Octets& packet, Realm in, Explanation& told,
+                   bool from_gateway = false) {
   Octets copy = packet;
   const Gauges before = gateway.engine.gauges();
-  told = gateway.engine.explain({.octets = copy}, in, gateway.now());
+  told = gateway.engine.explain({.octets = copy, .from_gateway = from_gateway}, in, gateway.now());
   const Gauges after = gateway.engine.gauges();
   EXPECT_EQ(copy, packet);
   EXPECT_EQ(after.mappings, before.mappings);
   EXPECT_EQ(after.sessions, before.sessions);
   EXPECT_EQ(after.datagrams, before.datagrams);
   EXPECT_EQ(after.held_fragments, before.held_fragments);
-  const Outcome outcome = gateway.translate(packet, in);
+  const Outcome outcome = gateway.translate(packet, in, ChecksumState::complete, from_gateway);
   EXPECT_STREQ(to_string(told.reason), to_string(outcome.reason));
   if (!outcome.forwarded()) return outcome;
   EXPECT_EQ(told.out, outcome.out);
@@ -282,7 +297,7 @@ void expect_refused_and_remedied(Reason reason, const Scenario& scenario) {
   scenario.arrange(gateway);
   const std::size_t before = gateway.observed().explanations.size();
   Explanation told;
-  const Outcome outcome = ask_and_do(gateway, scenario.packet, scenario.in, told);
+  const Outcome outcome = ask_and_do(gateway, scenario.packet, scenario.in, told, scenario.from_gateway);
   ASSERT_STREQ(to_string(outcome.reason), to_string(reason));
   ASSERT_FALSE(told.steps.empty());
   EXPECT_EQ(told.steps.back().name, "verdict");

@@ -195,13 +195,30 @@ TEST(Quote, TooShortOrStrangeIsRefused) {
             Reason::icmp_quote_malformed);
 }
 
+// It is for others to judge.
 // Rows: I3a
-TEST(Quote, ItsHeaderChecksumMustBeRight) {
+TEST(Quote, TellsWhetherItsHeaderChecksumIsRight) {
   Octets about = kUdp;
-  about[10] ^= 1;
   Quote quote;
-  EXPECT_EQ(quote_of_error(icmp_error("192.0.2.31", "10.0.0.1", 3, 3, about), quote),
-            Reason::icmp_quote_bad_checksum);
+  ASSERT_EQ(quote_of_error(icmp_error("192.0.2.31", "10.0.0.1", 3, 3, about), quote), std::nullopt);
+  EXPECT_TRUE(quote.checksum_right);
+  about[10] ^= 1;
+  ASSERT_EQ(quote_of_error(icmp_error("192.0.2.31", "10.0.0.1", 3, 3, about), quote), std::nullopt);
+  EXPECT_FALSE(quote.checksum_right);
+  EXPECT_EQ(quote.source, endpoint("10.0.0.1:4321"));
+}
+
+TEST(Quote, TellsOfOptionsInWhichAddressesTravel) {
+  for (const std::uint8_t kind : Octets{7, 68, 82, 147, 149, 148, 130}) {
+    const Octets about = udp("10.0.0.1:1", "192.0.2.1:2").ip_options({kind, 8, 5, 0, 10, 0, 0, 1}).build();
+    Quote quote;
+    ASSERT_EQ(quote_of_error(icmp_error("192.0.2.31", "10.0.0.1", 3, 3, about), quote), std::nullopt);
+    EXPECT_EQ(quote.address_options, kind != 148 && kind != 130) << unsigned{kind};
+  }
+  const Octets endless = udp("10.0.0.1:1", "192.0.2.1:2").ip_options({7, 9, 4, 0}).build();
+  Quote quote;
+  EXPECT_EQ(quote_of_error(icmp_error("192.0.2.31", "10.0.0.1", 12, 0, endless), quote),
+            Reason::icmp_quote_malformed);
 }
 
 // Rows: I3c

@@ -315,5 +315,17 @@ TEST(PortPool, NothingToGive) {
   EXPECT_EQ(pool.quarantined(), 0U);
 }
 
+// A port that leaves the ranges while it is used rests all the same, should it come back into them.
+// Rows: C8
+TEST(PortPool, RestsOutsideOfItsRangesToo) {
+  PortPool pool = pool_of({{2000, 2009}});
+  ASSERT_TRUE(pool.take(2005, kOne));
+  pool.configure({{3000, 3009}}, {});
+  pool.release(2005, kOne, kStart + seconds(120), kStart);
+  pool.configure({{2000, 2009}}, {});
+  EXPECT_FALSE(pool.may_take(2005, kOther));
+  EXPECT_TRUE(pool.may_take(2005, kOne));
+}
+
 }  // namespace
 }  // namespace nat::test

@@ -352,5 +352,169 @@ TEST(TcpTracker, SequenceNumbersWrap) {
   EXPECT_EQ(tracker.outside(sent(kRst).sequence(5)), TcpTimer::reset);
 }
 
+// --- Connections that begin on the session of another.
+
+PacketBuilder numbered(std::uint8_t flags, std::uint32_t sequence, std::uint32_t acknowledged) {
+  return sent(flags).sequence(sequence).acknowledge(acknowledged);
+}
+
+TcpTimer from(Tracker& tracker, Direction direction, const PacketBuilder& segment) {
+  return direction == Direction::outbound ? tracker.inside(segment) : tracker.outside(segment);
+}
+
+// The first connection: the inside counts from 1000, the outside from 2000, and a window is 8192.
+void connect(Tracker& tracker) {
+  tracker.inside(sent(kSyn).sequence(1000));
+  tracker.outside(numbered(kSynAck, 2000, 1001));
+  tracker.inside(numbered(kAck, 1001, 2001));
+}
+
+struct Before {
+  State state;
+  void (*prepare)(Tracker&);
+};
+
+const Before kBefore[] = {
+    {State::closed, [](Tracker&) {}},
+    {State::internal_init, [](Tracker& tracker) { tracker.inside(sent(kSyn).sequence(1000)); }},
+    {State::external_init, [](Tracker& tracker) { tracker.outside(sent(kSyn).sequence(2000)); }},
+    {State::established, connect},
+    {State::internal_fin,
+     [](Tracker& tracker) {
+       connect(tracker);
+       tracker.inside(numbered(kFinAck, 1001, 2001));
+     }},
+    {State::external_fin,
+     [](Tracker& tracker) {
+       connect(tracker);
+       tracker.outside(numbered(kFinAck, 2001, 1001));
+     }},
+    {State::both_fin,
+     [](Tracker& tracker) {
+       connect(tracker);
+       tracker.inside(numbered(kFinAck, 1001, 2001));
+       tracker.outside(numbered(kFinAck, 2001, 1002));
+     }},
+    {State::reset,
+     [](Tracker& tracker) {
+       connect(tracker);
+       tracker.outside(numbered(kRst, 2001, 0));
+     }},
+};
+
+// From every state, from either side, with lower and with higher numbers: the SYN-ACK that answers the SYN
+// establishes, and the window is that of the new connection alone.
+// Rows: X1 X1-established X1-fin X1-both-fin X1-trans T13
+TEST(TcpTracker, AConnectionBeginsOnASessionOfAnyState) {
+  for (const Before& before : kBefore) {
+    for (const Direction opener : {kC, kS}) {
+      for (const std::uint32_t start : {0x90000000U, 0x20000000U}) {
+        const Direction other = opener == kC ? kS : kC;
+        // The second SYN of a simultaneous open begins nothing new.
+        if (before.state == (opener == kC ? State::external_init : State::internal_init)) continue;
+        SCOPED_TRACE(std::string(to_string(before.state)) + (opener == kC ? ", inside" : ", outside"));
+        Tracker tracker;
+        before.prepare(tracker);
+        ASSERT_EQ(tracker.state(), before.state);
+        from(tracker, opener, sent(kSyn).sequence(start));
+        EXPECT_EQ(from(tracker, other, numbered(kSynAck, start + 7000, start + 1)), TcpTimer::opening);
+        EXPECT_EQ(tracker.state(), State::established);
+        EXPECT_EQ(from(tracker, opener, numbered(kAck, start + 1, start + 7001)), TcpTimer::established);
+        EXPECT_EQ(from(tracker, other, sent(kRst).sequence(opener == kC ? 2001 : 1001)), TcpTimer::keep);
+        EXPECT_EQ(from(tracker, other, sent(kRst).sequence(start + 7001)), TcpTimer::reset);
+      }
+    }
+  }
+}
+
+// Anybody can forge a SYN: on a session that is open, or half so, it moves nothing, and neither does a
+// SYN-ACK that answers another one. What was a plausible reset is one, and what was none is none.
+// Rows: X1-established X1-fin NO3
+TEST(TcpTracker, ASynAloneEndsNothing) {
+  for (const Before& before : kBefore) {
+    const bool open = before.state == State::established || before.state == State::internal_fin ||
+                      before.state == State::external_fin;
+    if (!open) continue;
+    for (const Direction forger : {kC, kS}) {
+      SCOPED_TRACE(std::string(to_string(before.state)) + (forger == kC ? ", inside" : ", outside"));
+      Tracker tracker;
+      before.prepare(tracker);
+      const Direction other = forger == kC ? kS : kC;
+      const auto forged = sent(kSyn).sequence(0x70000000).tcp_options({1, 3, 3, 14});
+      EXPECT_EQ(from(tracker, forger, forged), TcpTimer::established);
+      EXPECT_EQ(from(tracker, other, numbered(kSynAck, 5, 0x70000000)), TcpTimer::established);
+      EXPECT_EQ(from(tracker, other, numbered(kSynAck, 5, 0x70000000 + 0x10001)), TcpTimer::established);
+      EXPECT_EQ(tracker.state(), before.state);
+    }
+    Tracker tracker;
+    before.prepare(tracker);
+    tracker.outside(sent(kSyn).sequence(0x70000000));
+    EXPECT_EQ(tracker.outside(sent(kRst).sequence(0x70000001)), TcpTimer::keep);
+    EXPECT_EQ(tracker.outside(sent(kRst).sequence(2001)), TcpTimer::reset);
+  }
+}
+
+// Nor does one from outside keep a host inside from beginning anew.
+// Rows: X1-fin
+TEST(TcpTracker, NobodyOutsideDisplacesASynFromInside) {
+  Tracker tracker;
+  connect(tracker);
+  tracker.inside(numbered(kFinAck, 1001, 2001));
+  tracker.inside(sent(kSyn).sequence(500));
+  tracker.outside(sent(kSyn).sequence(0x70000000));
+  tracker.outside(numbered(kAck, 2001, 1002));
+  EXPECT_EQ(tracker.outside(numbered(kSynAck, 800, 501)), TcpTimer::opening);
+  EXPECT_EQ(tracker.state(), State::established);
+}
+
+// A host that goes on with the old connection waits for no answer any more.
+TEST(TcpTracker, ASynIsForgottenWhenItsSenderGoesOn) {
+  Tracker tracker;
+  connect(tracker);
+  tracker.inside(sent(kSyn).sequence(500));
+  tracker.inside(numbered(kFinAck, 1001, 2001));
+  EXPECT_EQ(tracker.outside(numbered(kSynAck, 800, 501)), TcpTimer::established);
+  EXPECT_EQ(tracker.state(), State::internal_fin);
+}
+
+// RFC 7413: data rides with the SYN and is acknowledged with it. And the answer comes behind a reset that
+// still was for the connection before.
+TEST(TcpTracker, TheAnswerMayAcknowledgeDataAndComeBehindAReset) {
+  Tracker tracker;
+  connect(tracker);
+  tracker.inside(numbered(kFinAck, 1001, 2001));
+  tracker.inside(sent(kSyn).sequence(500).payload("fast"));
+  EXPECT_EQ(tracker.outside(sent(kRst).sequence(2001)), TcpTimer::reset);
+  EXPECT_EQ(tracker.outside(numbered(kSynAck, 800, 505)), TcpTimer::opening);
+  EXPECT_EQ(tracker.inside(numbered(kAck, 505, 801)), TcpTimer::established);
+  EXPECT_EQ(tracker.outside(sent(kRst).sequence(801)), TcpTimer::reset);
+}
+
+// The window scale is that of the connection, too.
+// Rows: T13
+TEST(TcpTracker, ANewConnectionHasAScaleOfItsOwn) {
+  Tracker tracker;
+  connect(tracker);
+  tracker.outside(numbered(kFinAck, 2001, 1001));
+  tracker.inside(sent(kSyn).sequence(500).tcp_options({1, 3, 3, 7}));
+  tracker.outside(numbered(kSynAck, 800, 501).tcp_options({1, 3, 3, 0}));
+  tracker.inside(numbered(kAck, 501, 801));  // 801 + (8192 << 7)
+  EXPECT_EQ(tracker.outside(sent(kRst).sequence(801 + (8192 << 7) - 1)), TcpTimer::reset);
+}
+
+// What answers the SYN of another connection, before this one's answer, says nothing of its window: a
+// TIME-WAIT that challenges, with higher numbers.
+// Rows: X1-c-init T13
+TEST(TcpTracker, AChallengeWhileOpeningIsForgotten) {
+  Tracker tracker;
+  tracker.inside(sent(kSyn).sequence(500));
+  tracker.outside(numbered(kAck, 0x60000000, 0x50000000));
+  tracker.inside(sent(kRst).sequence(0x50000000));
+  tracker.inside(sent(kSyn).sequence(500));
+  tracker.outside(numbered(kSynAck, 800, 501));
+  tracker.inside(numbered(kAck, 501, 801));
+  EXPECT_EQ(tracker.inside(sent(kRst).sequence(501)), TcpTimer::reset);
+}
+
 }  // namespace
 }  // namespace nat::test

@@ -28,6 +28,11 @@ class Address {
   constexpr bool loopback() const { return (value_ >> 24) == 127; }
   constexpr bool multicast() const { return (value_ >> 28) == 0xe; }
   constexpr bool broadcast() const { return value_ == 0xffffffff; }
+  // Of a network that the Internet has no route to (RFC 1918, RFC 6598, RFC 3927).
+  constexpr bool private_use() const {
+    return (value_ >> 24) == 10 || (value_ >> 20) == 0xac1 || (value_ >> 16) == 0xc0a8 ||
+           (value_ >> 22) == 0x191 || (value_ >> 16) == 0xa9fe;
+  }
   std::string to_string() const;
 
   constexpr auto operator<=>(const Address&) const = default;

@@ -26,26 +26,14 @@ std::optional<Reason> PacketView::parse(std::span<std::uint8_t> octets, PacketVi
     return Reason::malformed_ip;
   }
   if (view.fragment_offset() + view.transport_length() > 0xffff) return Reason::malformed_ip;
-  if (const auto reason = view.parse_options()) return reason;
+  if (view.header_length_ > ip::kMinimumHeader) {
+    const auto options =
+        read_ip_options(octets.subspan(ip::kMinimumHeader, view.header_length_ - ip::kMinimumHeader));
+    if (!options) return Reason::malformed_ip;
+    view.options_ = *options;
+  }
   if (view.later_fragment()) return std::nullopt;
   return view.parse_transport();
-}
-
-std::optional<Reason> PacketView::parse_options() {
-  for (std::size_t at = ip::kMinimumHeader; at < header_length_;) {
-    const std::uint8_t kind = ip_[at];
-    if (kind == ip::kOptionEnd) break;
-    if (kind == ip::kOptionNop) {
-      ++at;
-      continue;
-    }
-    if (at + 1 >= header_length_ || ip_[at + 1] < 2 || at + ip_[at + 1] > header_length_) {
-      return Reason::malformed_ip;
-    }
-    if (kind == ip::kOptionLooseRoute || kind == ip::kOptionStrictRoute) source_routed_ = true;
-    at += ip_[at + 1];
-  }
-  return std::nullopt;
 }
 
 std::optional<Reason> PacketView::parse_transport() {
@@ -90,7 +78,10 @@ std::optional<Reason> PacketView::quote(Quote& quote) const {
       (load16(inner + ip::kFragment) & ip::kOffsetMask) != 0) {
     return Reason::icmp_quote_malformed;
   }
-  if (internet_checksum({inner, header}) != 0) return Reason::icmp_quote_bad_checksum;
+  const auto options = read_ip_options({inner + ip::kMinimumHeader, header - ip::kMinimumHeader});
+  if (!options) return Reason::icmp_quote_malformed;
+  quote.address_options = options->addresses;
+  quote.checksum_right = internet_checksum({inner, header}) == 0;
   quote.ip = inner;
   quote.transport = inner + header;
   quote.transport_length = quoted - header;
@@ -116,6 +107,12 @@ std::optional<Reason> PacketView::quote(Quote& quote) const {
   quote.destination = {Address(load32(inner + ip::kDestination)),
                        quote.query ? identifier : load16(quote.transport + 2)};
   return std::nullopt;
+}
+
+std::optional<std::array<Address, 2>> PacketView::quoted_addresses() const {
+  const std::uint8_t* const inner = transport() + icmp::kHeader;
+  if (transport_length() < icmp::kHeader + ip::kMinimumHeader) return std::nullopt;
+  return std::array{Address(load32(inner + ip::kSource)), Address(load32(inner + ip::kDestination))};
 }
 
 std::string describe(const PacketView& view) {

@@ -4,10 +4,12 @@
 // on, so none of them checks again. Octets behind the total length (link padding) are never touched.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
 #include "translation/net/endpoint.h"
+#include "translation/net/ip_options.h"
 #include "translation/net/reason.h"
 #include "translation/net/wire.h"
 
@@ -27,7 +29,9 @@ struct Quote {
   Protocol protocol = Protocol::udp;
   Endpoint source;
   Endpoint destination;
-  bool query = false;  // an ICMP echo is quoted; both endpoints carry its identifier
+  bool query = false;            // an ICMP echo is quoted; both endpoints carry its identifier
+  bool checksum_right = true;    // of the quoted IP header
+  bool address_options = false;  // the quoted IP header has options in which addresses travel
 };
 
 class PacketView {
@@ -37,8 +41,12 @@ class PacketView {
   static std::optional<Reason> parse(std::span<std::uint8_t> octets, PacketView& view);
 
   // For ICMP errors only: finds and checks the quoted packet. Honours the quoted header's length (RFC 5508
-  // REQ-3b), never judges the quoted transport checksum (REQ-3c).
+  // REQ-3b), never judges the quoted transport checksum (REQ-3c), and says whether that of the IP header is
+  // right.
   std::optional<Reason> quote(Quote& quote) const;
+  // For ICMP errors only: both addresses of the quoted packet, its source first, whatever else is wrong with
+  // it; nothing when they are not there.
+  std::optional<std::array<Address, 2>> quoted_addresses() const;
 
   std::span<std::uint8_t> octets() const { return {ip_, total_length_}; }
   std::size_t total_length() const { return total_length_; }
@@ -49,7 +57,9 @@ class PacketView {
   std::uint8_t ip_protocol() const { return ip_[ip::kProtocol]; }
   std::uint8_t ttl() const { return ip_[ip::kTtl]; }
   std::uint16_t identification() const { return load16(ip_ + ip::kIdentification); }
-  bool source_routed() const { return source_routed_; }
+  bool source_routed() const { return options_.source_route; }
+  // Has options in which addresses travel (net/ip_options.h).
+  bool address_options() const { return options_.addresses; }
 
   // Fragmentation (RFC 791). `later_fragment` has no transport header.
   bool fragmented() const { return (fragment_field() & (ip::kMoreFragments | ip::kOffsetMask)) != 0; }
@@ -84,13 +94,12 @@ class PacketView {
 
  private:
   std::uint16_t fragment_field() const { return load16(ip_ + ip::kFragment); }
-  std::optional<Reason> parse_options();
   std::optional<Reason> parse_transport();
 
   std::uint8_t* ip_ = nullptr;
   std::size_t total_length_ = 0;
   std::size_t header_length_ = 0;
-  bool source_routed_ = false;
+  IpOptions options_;
   bool translatable_ = false;
   bool icmp_error_ = false;
 };

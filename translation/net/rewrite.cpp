@@ -1,8 +1,10 @@
 #include "translation/net/rewrite.h"
 
+#include <algorithm>
 #include <array>
 
 #include "translation/net/checksum.h"
+#include "translation/net/ip_options.h"
 
 namespace nat {
 namespace {
@@ -38,6 +40,19 @@ ChecksumDelta change_address(std::uint8_t* ip_header, Side side, Address address
   delta.change32(load32(field), address.value());
   store32(field, address.value());
   store16(ip_header + ip::kChecksum, delta.apply(load16(ip_header + ip::kChecksum)));
+  return delta;
+}
+
+// Blanks the options of an IP header in which addresses travel. Returns the change, for its checksum.
+ChecksumDelta blank_options(std::span<std::uint8_t> header) {
+  constexpr std::size_t kMost = 60;
+  std::array<std::uint8_t, kMost> before{};
+  std::copy(header.begin(), header.end(), before.begin());
+  blank_address_options(header.subspan(ip::kMinimumHeader));
+  ChecksumDelta delta;
+  for (std::size_t at = ip::kMinimumHeader; at < header.size(); at += 2) {
+    delta.change16(load16(&before[at]), load16(&header[at]));
+  }
   return delta;
 }
 
@@ -149,6 +164,22 @@ void rewrite_quote_source(const PacketView& view, Quote& quote, Endpoint source)
 
 void rewrite_quote_destination(const PacketView& view, Quote& quote, Endpoint destination) {
   rewrite_quote(view, quote, Side::destination, destination);
+}
+
+void blank_address_options(const PacketView& view) {
+  std::uint8_t* const header = view.octets().data();
+  const ChecksumDelta change = blank_options({header, view.header_length()});
+  store16(header + ip::kChecksum, change.apply(load16(header + ip::kChecksum)));
+}
+
+void blank_quote_address_options(const PacketView& view, const Quote& quote) {
+  ChecksumDelta outer = blank_options({quote.ip, static_cast<std::size_t>(quote.transport - quote.ip)});
+  const std::uint16_t before = load16(quote.ip + ip::kChecksum);
+  const std::uint16_t after = outer.apply(before);
+  store16(quote.ip + ip::kChecksum, after);
+  outer.change16(before, after);
+  std::uint8_t* const sum = view.transport() + icmp::kChecksum;
+  store16(sum, outer.apply(load16(sum)));
 }
 
 void rewrite_source_address(const PacketView& view, Address source) {

@@ -1,6 +1,7 @@
 // Changing the addresses, ports and identifiers of a packet, and every checksum that covers them, in place
-// (RFC 3022 section 4.2, RFC 1624). Nothing else is touched: no option, no flag, and no payload (requirement
-// NO7) but where a laboratory asks for just that.
+// (RFC 3022 section 4.2, RFC 1624). What was a wrong checksum stays wrong by as much. Nothing else is
+// touched: no flag, no option but where the operator wants those blanked in which addresses travel, and no
+// payload (requirement NO7) but where a laboratory asks for just that.
 #pragma once
 
 #include "translation/net/packet.h"
@@ -18,6 +19,11 @@ void rewrite_identification(const PacketView& view, std::uint16_t identification
 // the error itself (RFC 5508 section 4). The quote's endpoints are brought up to date.
 void rewrite_quote_source(const PacketView& view, Quote& quote, Endpoint source);
 void rewrite_quote_destination(const PacketView& view, Quote& quote, Endpoint destination);
+
+// Options in which addresses travel (net/ip_options.h) become ones that do nothing, in the packet's header
+// and in the one that an ICMP error quotes.
+void blank_address_options(const PacketView& view);
+void blank_quote_address_options(const PacketView& view, const Quote& quote);
 
 // Payload, which is nobody's but the hosts' (see translation/policy/misbehavior.h): each four octets that are
 // the address of `from` become that of `to`, and so does the port behind them where it follows. Packets

@@ -24,12 +24,13 @@ inline constexpr std::size_t kMinimumHeader = 20;
 inline constexpr std::size_t kTotalLength = 2, kIdentification = 4, kFragment = 6, kTtl = 8, kProtocol = 9,
                              kChecksum = 10, kSource = 12, kDestination = 16;
 inline constexpr std::uint16_t kDontFragment = 0x4000, kMoreFragments = 0x2000, kOffsetMask = 0x1fff;
-inline constexpr std::uint8_t kOptionEnd = 0, kOptionNop = 1, kOptionLooseRoute = 131,
-                              kOptionStrictRoute = 137;
+inline constexpr std::uint8_t kOptionEnd = 0, kOptionNop = 1, kOptionRecordRoute = 7, kOptionTimestamp = 68,
+                              kOptionTraceroute = 82, kOptionLooseRoute = 131, kOptionStrictRoute = 137,
+                              kOptionAddressExtension = 147, kOptionMultipleDestinations = 149;
 }  // namespace ip
 
 namespace tcp {
-inline constexpr std::size_t kHeader = 20, kSequence = 4, kAcknowledgment = 8, kChecksum = 16;
+inline constexpr std::size_t kHeader = 20, kSequence = 4, kAcknowledgment = 8, kWindow = 14, kChecksum = 16;
 inline constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
 }  // namespace tcp
 

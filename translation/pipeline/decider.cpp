@@ -20,7 +20,14 @@ std::optional<Reason> Decider::entry(const PacketView& view, const Packet& packe
   if (const auto reason = source_refusal(view.source_address(), packet.from_gateway)) return reason;
   if (view.source_routed()) return Reason::source_route;
   if (in == Realm::external && !state_.is_external(view.destination_address())) return Reason::not_ours;
-  return std::nullopt;
+  return options_refusal(view, packet, in);
+}
+
+// What is exempt leaves with its internal addresses anyway, and the gateway has no internal one in its own.
+std::optional<Reason> Decider::options_refusal(const PacketView& view, const Packet& packet, Realm in) const {
+  if (!view.address_options() || state_.policy.address_options == AddressOptions::blank) return std::nullopt;
+  if (packet.from_gateway || (in == Realm::internal && is_exempt(view))) return std::nullopt;
+  return Reason::address_option;
 }
 
 Route Decider::route(const PacketView& view, const Packet& packet, Realm in) const {
@@ -61,6 +68,7 @@ bool Decider::is_exempt(const PacketView& view) const {
   if (!view.icmp_error()) return is_exempt(view.protocol(), view.destination());
   Quote quote;
   if (view.quote(quote)) return false;
+  if (!quote.checksum_right && state_.policy.strict_quotes) return false;
   return is_exempt(quote.protocol, {view.destination_address(), quote.source.port});
 }
 
@@ -183,10 +191,34 @@ std::uint32_t Decider::about_outbound(const Quote& quote) const {
   return state_.open(number) ? number : kNone;
 }
 
-std::uint32_t Decider::about_inbound(const Quote& quote) const {
+std::uint32_t Decider::about_inbound(const Quote& quote, bool from_gateway) const {
   const std::uint32_t number =
       state_.sessions.find_outbound({quote.protocol, quote.destination, remote_of(quote, quote.source)});
-  return state_.open(number) ? number : kNone;
+  return from_gateway || state_.open(number) ? number : kNone;
+}
+
+// A quote with a wrong checksum is believed as far as it names an open session: routers, and other NATs,
+// change headers that they quote (docs/decisions.md, D-7).
+std::optional<Reason> Decider::quote_refusal(const PacketView& view, Quote& quote) const {
+  const Policy& policy = state_.policy;
+  if (const auto reason = view.quote(quote)) return reason;
+  if (!quote.checksum_right && policy.strict_quotes) return Reason::icmp_quote_bad_checksum;
+  const bool refused = quote.address_options && policy.address_options == AddressOptions::refuse;
+  return refused ? std::optional(Reason::address_option) : std::nullopt;
+}
+
+// The receiver knows its own address; any other that is a host's, or of no use outside, is nothing for it
+// (RFC 1918 section 3).
+Reason Decider::own_error(const PacketView& view) const {
+  const Address receiver = view.destination_address();
+  const auto quoted = view.quoted_addresses();
+  if (!quoted || is_exempt(view)) return Reason::not_ours;
+  for (const Address address : *quoted) {
+    if (address == receiver || state_.is_external(address)) continue;
+    const bool out_of_place = address.private_use() && !receiver.private_use();
+    if (state_.hosts.find(address) != kNone || out_of_place) return Reason::icmp_quotes_internal;
+  }
+  return Reason::not_ours;
 }
 
 }  // namespace nat

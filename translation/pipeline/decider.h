@@ -63,10 +63,14 @@ class Decider {
   Decision inbound(const Flow& flow, bool hairpinned, Address opened = {}) const;
   std::optional<Reason> filter_refusal(std::uint32_t mapping, Endpoint remote, bool hairpinned) const;
 
+  // Finds the quoted packet, and says why the error that quotes it is to be refused whatever it is about.
+  std::optional<Reason> quote_refusal(const PacketView& view, Quote& quote) const;
   // The session of the packet that an ICMP error quotes: one that left, or one that was delivered. kNone when
-  // there is none.
+  // there is none. The gateway's own error may be about a packet that came in on a session no longer open.
   std::uint32_t about_outbound(const Quote& quote) const;
-  std::uint32_t about_inbound(const Quote& quote) const;
+  std::uint32_t about_inbound(const Quote& quote, bool from_gateway) const;
+  // What becomes of an error of the gateway's own that was not translated.
+  Reason own_error(const PacketView& view) const;
 
   bool serves(Protocol protocol, Endpoint local, Endpoint remote) const;
   // The profile of what an outbound flow would make.
@@ -76,6 +80,7 @@ class Decider {
 
  private:
   bool is_exempt(const PacketView& view) const;
+  std::optional<Reason> options_refusal(const PacketView& view, const Packet& packet, Realm in) const;
 
   const State& state_;
   const Lifecycle& lifecycle_;

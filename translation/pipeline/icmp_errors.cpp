@@ -10,13 +10,14 @@ namespace {
 void rewrite_inbound(const PacketView& view, Quote& quote, const Session& session) {
   rewrite_quote_source(view, quote, session.internal());
   rewrite_destination_address(view, session.internal_address);
+  if (quote.address_options) blank_quote_address_options(view, quote);
 }
 
 }  // namespace
 
 Verdict Pipeline::error_inbound(const PacketView& view) {
   Quote quote;
-  if (const auto reason = view.quote(quote)) return refuse(*reason);
+  if (const auto reason = decider_.quote_refusal(view, quote)) return refuse(*reason);
   const std::uint32_t number = decider_.about_outbound(quote);
   if (number != kNone) {
     rewrite_inbound(view, quote, state_.sessions[number]);
@@ -29,10 +30,10 @@ Verdict Pipeline::error_inbound(const PacketView& view) {
 
 // An error about a packet that was delivered to an internal endpoint: the quote's destination and the error's
 // source become external.
-Verdict Pipeline::error_outbound(const PacketView& view) {
+Verdict Pipeline::error_outbound(const PacketView& view, bool from_gateway) {
   Quote quote;
-  if (const auto reason = view.quote(quote)) return refuse(*reason);
-  const std::uint32_t number = decider_.about_inbound(quote);
+  if (const auto reason = decider_.quote_refusal(view, quote)) return refuse(*reason);
+  const std::uint32_t number = decider_.about_inbound(quote, from_gateway);
   if (number == kNone) return refuse(Reason::icmp_no_session);
   const Session& session = state_.sessions[number];
   // Both sides of a hairpinned session must be there before anything is changed.
@@ -44,6 +45,7 @@ Verdict Pipeline::error_outbound(const PacketView& view) {
   const Address original = view.source_address();
   rewrite_quote_destination(view, quote, session.external());
   rewrite_source_address(view, session.external_address);
+  if (quote.address_options) blank_quote_address_options(view, quote);
   refresh_identification(view);
   if (!returns) return {.reason = Reason::translated, .out = Realm::external};
   rewrite_inbound(view, quote, state_.sessions[other]);

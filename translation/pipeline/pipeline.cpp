@@ -42,8 +42,9 @@ Verdict Pipeline::run(const PacketView& view, const Packet& packet, Realm in) {
     case Route::Way::error_inbound:
       return error_inbound(view);
     case Route::Way::error_outbound: {
-      const Verdict verdict = error_outbound(view);
-      return packet.from_gateway && verdict.action() == Action::drop ? refuse(Reason::not_ours) : verdict;
+      const Verdict verdict = error_outbound(view, packet.from_gateway);
+      const bool own_refused = packet.from_gateway && verdict.action() == Action::drop;
+      return own_refused ? refuse(decider_.own_error(view)) : verdict;
     }
   }
   return {.reason = route.reason, .out = Realm::external};
@@ -143,6 +144,9 @@ Verdict Pipeline::finish(Verdict verdict, const PacketView* view, const Packet& 
       state_.counters.reasons[static_cast<std::size_t>(verdict.reason)][static_cast<std::size_t>(in)];
   ++count.packets;
   count.bytes += view != nullptr ? view->total_length() : packet.octets.size();
+  if (verdict.action() == Action::forward && view->address_options() && !packet.from_gateway) {
+    blank_address_options(*view);
+  }
   if (verdict.action() != Action::drop) return verdict;
   if (view != nullptr) answer_refusal(verdict, *view, in);
   notify_drop(verdict.reason, view, packet, in);

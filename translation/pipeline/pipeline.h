@@ -51,7 +51,7 @@ class Pipeline {
   Verdict outbound(const PacketView& view, const Packet& packet);
   Verdict inbound(const PacketView& view, const Packet& packet);
   Verdict hairpin(const PacketView& view, const Packet& packet);
-  Verdict error_outbound(const PacketView& view);
+  Verdict error_outbound(const PacketView& view, bool from_gateway);
   Verdict error_inbound(const PacketView& view);
 
   // Whether a packet in that direction may follow the session as it is, without a decision.

@@ -10,6 +10,10 @@ const char* to_string(UnsolicitedSyn answer) {
   return answer == UnsolicitedSyn::silent ? "silent" : "icmp-delayed";
 }
 
+const char* to_string(AddressOptions options) {
+  return options == AddressOptions::refuse ? "refuse" : "blank";
+}
+
 const char* to_string(SynAnswer answer) {
   switch (answer) {
     case SynAnswer::none:

@@ -22,6 +22,11 @@ using PortSet = std::bitset<65536>;
 enum class UnsolicitedSyn : std::uint8_t { silent, icmp_delayed };
 const char* to_string(UnsolicitedSyn answer);
 
+// What becomes of packets with IP options in which addresses travel (net/ip_options.h): nothing goes on, or
+// everything does, with those options blanked (RFC 7126).
+enum class AddressOptions : std::uint8_t { refuse, blank };
+const char* to_string(AddressOptions options);
+
 // Remotes to which packets go untranslated (RFC 6888 REQ-6). Where it names ports, it is about TCP, UDP and
 // ICMP errors to do with them; else about everything.
 struct Exemption {
@@ -96,6 +101,10 @@ struct Policy : Profile {
   std::vector<HostRule> host_rules;
   BlockPolicy blocks;
   UnsolicitedSyn unsolicited_syn = UnsolicitedSyn::silent;
+  AddressOptions address_options = AddressOptions::refuse;
+  // Whether an ICMP error about a packet of an open session is refused for the checksum of the IP header it
+  // quotes (RFC 5508 REQ-3a).
+  bool strict_quotes = false;
   bool hairpin = true;
   bool hairpin_filter = false;  // apply the filter to hairpinned packets too
   std::vector<Exemption> exempt;

@@ -123,9 +123,8 @@ std::optional<std::uint16_t> PortPool::pick_next(std::span<const PortRange> rang
 void PortPool::release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now) {
   taken_[port >> 6] &= ~(std::uint64_t{1} << (port & 63));
   --used_;
-  if (!eligible(port)) return;
   if (until <= now) {
-    set_free(port);
+    if (eligible(port)) set_free(port);
     return;
   }
   resting_.add(port, owner, until);

@@ -105,6 +105,7 @@ Verdict Fragments::apply(const FragmentDecision& decision, const PacketView& vie
     rewrite_source_address(view, decision.source);
     rewrite_destination_address(view, decision.destination);
     rewrite_identification(view, decision.identification);
+    if (view.address_options()) blank_address_options(view);
   }
   return verdict;
 }

@@ -10,21 +10,27 @@ static_assert(sizeof(TcpTrack) == 16,
 
 void put_track(SnapshotWriter& out, const TcpTrack& track) {
   out.put(static_cast<std::uint8_t>(track.state));
-  out.put(track.acknowledged);
-  out.put(track.edge_known);
-  for (const std::uint8_t scale : track.scale) out.put(scale);
+  out.put(static_cast<std::uint8_t>(track.acknowledged | track.edge_known << 2 | track.syn_waits << 4));
+  out.put(static_cast<std::uint8_t>(track.scale_internal | track.scale_external << 4));
+  out.put(static_cast<std::uint8_t>(track.scale_waiting));
+  out.put(track.syn_sequence);
   for (const std::uint32_t edge : track.edge) out.put(edge);
 }
 
 TcpTrack take_track(SnapshotReader& in) {
   TcpTrack track;
   track.state = in.take_enum(SessionState::closed);
-  track.acknowledged = in.take<std::uint8_t>();
-  track.edge_known = in.take<std::uint8_t>();
-  for (std::uint8_t& scale : track.scale) {
-    scale = in.take<std::uint8_t>();
-    if (scale > 14 && scale != 255) in.fail();  // RFC 7323 section 2.3; 255 for none
-  }
+  const auto sides = in.take<std::uint8_t>();
+  track.acknowledged = sides & 3U;
+  track.edge_known = sides >> 2 & 3U;
+  track.syn_waits = sides >> 4 & 3U;
+  const auto scales = in.take<std::uint8_t>();
+  track.scale_internal = scales & 15U;
+  track.scale_external = scales >> 4 & 15U;
+  const auto waiting = in.take<std::uint8_t>();
+  track.scale_waiting = waiting & 15U;
+  if (sides >= 64 || waiting >= 16 || track.syn_waits == 3) in.fail();
+  track.syn_sequence = in.take<std::uint32_t>();
   for (std::uint32_t& edge : track.edge) edge = in.take<std::uint32_t>();
   return track;
 }

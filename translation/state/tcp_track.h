@@ -22,15 +22,24 @@ enum class SessionState : std::uint8_t {
 };
 const char* to_string(SessionState state);
 
-// What the tracker remembers of one session, 20 octets.
+// What the tracker remembers of one session. It fits into the cache line that a session is
+// (state/session_table.h).
 struct TcpTrack {
   SessionState state = SessionState::closed;
-  // An ACK was seen from that side: the established timer needs one from both (RFC 5382 section 5).
-  std::uint8_t acknowledged = 0;   // bit 0 internal, bit 1 external
-  std::uint8_t edge_known = 0;     // likewise: `edge` holds something
-  std::uint8_t scale[2] = {0, 0};  // window scale offered by that side; 255 when its SYN offered none
-  // The first sequence number that side does not yet allow its peer to send.
+  // Bit 0 is the internal side, bit 1 the external one.
+  std::uint8_t acknowledged : 2 = 0;  // an ACK was seen from it: the established timer needs both (RFC 5382)
+  std::uint8_t edge_known : 2 = 0;    // its `edge` holds something
+  std::uint8_t syn_waits : 2 = 0;  // it sent a SYN without ACK that is not answered yet; one side at a time
+  // The window scale that the side offered; kNoScale when its SYN offered none.
+  std::uint8_t scale_internal : 4 = 0;
+  std::uint8_t scale_external : 4 = 0;
+  std::uint8_t scale_waiting : 4 = 0;  // of the SYN that waits
+  std::uint32_t syn_sequence = 0;      // likewise
+  // The first sequence number that the side does not yet allow its peer to send.
   std::uint32_t edge[2] = {0, 0};
+
+  static constexpr std::uint8_t kNoScale = 15;
 };
+static_assert(sizeof(TcpTrack) == 16);
 
 }  // namespace nat

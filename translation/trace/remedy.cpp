@@ -129,6 +129,12 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
       return none("it shares the fate of its datagram's first fragment; see what would let that pass");
     case Reason::icmp_no_session:
       return none("an ICMP error passes only about a packet of an open session");
+    case Reason::icmp_quote_bad_checksum:
+      return set_to("icmp.strict-quotes", "no");
+    case Reason::icmp_quotes_internal:
+      return none("an internal address is nothing for the external side");
+    case Reason::address_option:
+      return set_to("nat.address-options", to_string(AddressOptions::blank));
     case Reason::unsupported_protocol:
       return none("natd translates TCP, UDP and ICMP only");
     case Reason::icmp_unsupported:
@@ -143,7 +149,6 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
     case Reason::source_route:
     case Reason::icmp_bad_checksum:
     case Reason::icmp_quote_malformed:
-    case Reason::icmp_quote_bad_checksum:
     case Reason::icmp_fragmented:
     case Reason::fragment_tiny:
     case Reason::fragment_overlap:

@@ -75,6 +75,7 @@ void Tracer::packet(const Packet& packet, Realm in, std::optional<Reason> happen
   if (view.translatable()) draft.facts.protocol = view.protocol();
   draft.step("parse", "ok", std::string(side_text(in)) + ": " + describe(view));
   if (const auto reason = decider_.entry(view, packet, in)) {
+    if (reason == Reason::address_option) draft.step("options", "deny", sentence(*reason));
     draft.reason = *reason;
     return;
   }
@@ -146,8 +147,10 @@ void Tracer::whole(const PacketView& view, const Packet& packet, Realm in, Draft
       return;
     case Route::Way::error_inbound:
     case Route::Way::error_outbound:
-      error(view, in, draft);
-      if (packet.from_gateway && action_of(draft.reason) == Action::drop) draft.reason = Reason::not_ours;
+      error(view, packet, in, draft);
+      if (packet.from_gateway && action_of(draft.reason) == Action::drop) {
+        draft.reason = decider_.own_error(view);
+      }
       return;
     case Route::Way::outbound:
     case Route::Way::inbound:
@@ -156,17 +159,17 @@ void Tracer::whole(const PacketView& view, const Packet& packet, Realm in, Draft
   }
 }
 
-void Tracer::error(const PacketView& view, Realm in, Draft& draft) const {
+void Tracer::error(const PacketView& view, const Packet& packet, Realm in, Draft& draft) const {
   Quote quote;
-  if (const auto reason = view.quote(quote)) {
+  if (const auto reason = decider_.quote_refusal(view, quote)) {
     draft.step("quote", "deny", sentence(*reason));
     draft.reason = *reason;
     return;
   }
-  draft.step("quote", "ok",
+  draft.step("quote", quote.checksum_right ? "ok" : "wrong checksum",
              "about " + std::string(to_string(quote.protocol)) + " " + quote.source.to_string() + " > " +
                  quote.destination.to_string());
-  if (in == Realm::internal) return error_outbound(view, quote, draft);
+  if (in == Realm::internal) return error_outbound(view, quote, packet.from_gateway, draft);
   error_inbound(quote, draft);
   if (draft.reason == Reason::icmp_no_session &&
       decider_.serves(quote.protocol, quote.source, quote.destination)) {
@@ -186,8 +189,8 @@ void Tracer::error_inbound(const Quote& quote, Draft& draft) const {
   draft.destination = {state_.sessions[number].internal_address, 0};
 }
 
-void Tracer::error_outbound(const PacketView& view, const Quote& quote, Draft& draft) const {
-  const std::uint32_t number = decider_.about_inbound(quote);
+void Tracer::error_outbound(const PacketView& view, const Quote& quote, bool from_gateway, Draft& draft) const {
+  const std::uint32_t number = decider_.about_inbound(quote, from_gateway);
   const bool found = number != kNone;
   draft.step("session", found ? "hit" : "miss",
              (found ? "one exists of " : "none of ") + quote.destination.to_string() + " with " +

@@ -40,9 +40,9 @@ class Tracer {
   bool fragment(const PacketView& view, Realm in, std::optional<Reason> happened, Draft& draft) const;
   void whole(const PacketView& view, const Packet& packet, Realm in, Draft& draft) const;
   void hop(const PacketView& view, const Packet& packet, Draft& draft) const;
-  void error(const PacketView& view, Realm in, Draft& draft) const;
+  void error(const PacketView& view, const Packet& packet, Realm in, Draft& draft) const;
   void error_inbound(const Quote& quote, Draft& draft) const;
-  void error_outbound(const PacketView& view, const Quote& quote, Draft& draft) const;
+  void error_outbound(const PacketView& view, const Quote& quote, bool from_gateway, Draft& draft) const;
 
   // flow_trace.cpp
   void flow(const Flow& flow, Realm in, Draft& draft) const;
