@@ -12,6 +12,7 @@
 #include <mutex>
 #include <vector>
 
+#include "translation/base/siphash.h"
 #include "translation/state/view.h"
 
 namespace nat {
@@ -37,7 +38,8 @@ class EventHub : public Observer {
   static constexpr std::size_t kMostMappingEvents = 8192;
   static constexpr std::size_t kMostRefusalEvents = 512;
 
-  EventHub();
+  // The secret keeps strangers from choosing endpoints that meet in the table of refused kinds.
+  explicit EventHub(const HashSecret& secret);
 
   // Whether anybody is interested; what waits is forgotten when nobody is any more.
   void watch(bool on);
@@ -60,6 +62,7 @@ class EventHub : public Observer {
   void add(MappingEvent event);
   std::uint16_t* find_slot(const Refusal& refusal);
 
+  const HashSecret secret_;
   std::atomic<bool> watched_{false};
   std::mutex mutex_;
   std::vector<MappingEvent> mappings_;
