@@ -49,6 +49,7 @@ Policy small_policy() {
                    .sessions_per_mapping = 6,
                    .mapping_rate_per_host = 0,
                    .fragments = 6,
+                   .held_fragments = 5,
                    .fragment_bytes = 2000,
                    .icmp_rate = 10,
                    .icmp_burst = 10};
@@ -118,6 +119,7 @@ void check(const TestGateway& gateway) {
   const Policy& policy = gateway.engine.policy();
   const Gauges gauges = gateway.engine.gauges();
   must(gauges.datagrams <= policy.limits.fragments);
+  must(gauges.held_fragments <= policy.limits.held_fragments);
   must(gauges.held_bytes <= policy.limits.fragment_bytes);
   must(gauges.sessions <= policy.limits.sessions && gauges.mappings <= policy.limits.mappings + 1);
   must(gauges.hosts <= policy.limits.hosts + 1);

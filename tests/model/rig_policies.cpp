@@ -86,7 +86,8 @@ Policy Rig::other_policy() {
     policy.limits.sessions_per_mapping = limit(2, 6);
     policy.limits.mapping_rate_per_host = chance(20) ? 1 + below(5) : 0;
     policy.limits.fragments = limit(1, 12);
-    policy.limits.fragment_bytes = limit(40, 500);
+    policy.limits.held_fragments = limit(1, 8);
+    policy.limits.fragment_bytes = limit(200, 3000);
   } else {
     policy.external_addresses.clear();
     for (const Address address : kPool) {
