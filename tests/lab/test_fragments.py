@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from scapy.layers.inet import IP, UDP, fragment
 
-from natlab import raw, topology, traffic
+from natlab import capture, raw, topology, traffic
+from natlab.waiting import wait_until
 
 PAYLOAD = bytes(range(256)) * 12  # three fragments of at most 1200 octets
 ORDERS = list(itertools.permutations(range(3)))
@@ -127,6 +128,20 @@ def test_a_flood_of_orphans_disturbs_nobody(lab, natd, servers):
     assert hoards(daemon_of(natd)) or resident(daemon_of(natd)) - before < 4_000, "kilobytes"
     with traffic.udp_socket(lab.in1) as sock:
         assert traffic.ask(sock, servers[0].endpoint, PAYLOAD, tries=1)[1] == PAYLOAD
+
+
+@pytest.mark.rows("U14")
+def test_the_first_leaves_before_those_that_waited_for_it(lab, natd, servers):
+    """On the wire inside, the first fragment is the first."""
+    with traffic.udp_socket(lab.in1, 4760) as sock:
+        seen_as, _ = traffic.ask(sock, servers[0].endpoint)
+        with capture.Capture(lab, lab.in1, "eth0", "udp and src 192.0.2.31", direction="in") as seen:
+            parts = pieces(servers[0].endpoint, seen_as, 7350)
+            for index in (2, 1, 0):
+                raw.send(lab.out1, parts[index])
+            assert sock.recvfrom(65535) == (PAYLOAD, servers[0].endpoint)
+            wait_until(lambda: len(seen.packets()) == 3, "three fragments in the capture")
+            assert [packet.protocol for packet in seen.packets()] == [17, "fragment of 17", "fragment of 17"]
 
 
 @pytest.mark.rows("FR8")
