@@ -32,6 +32,7 @@ class Validation {
     check_port_forwards();
     check_queues();
     check_fragments();
+    check_held_fragments();
     check_blocks();
     if (problems_.empty()) {
       reserve_gateway_ports();
@@ -192,6 +193,19 @@ class Validation {
     if (settings_.policy.timeouts.fragment_wait <= settings_.policy.timeouts.fragment_lifetime) return;
     complain({"fragments.wait", "fragments.lifetime"}, "fragments.wait is longer than fragments.lifetime",
              "a fragment waits no longer than its datagram lives");
+  }
+
+  // The kernel keeps a place of its queue for each fragment that natd holds; the others need theirs.
+  void check_held_fragments() {
+    const std::uint32_t most = settings_.queue_length / 4;
+    if (settings_.policy.limits.held_fragments <= most) return;
+    complain({"limits.held-fragments", "datapath.queue-length"},
+             "limits.held-fragments is " + std::to_string(settings_.policy.limits.held_fragments) +
+                 ", more than a quarter of datapath.queue-length, which is " +
+                 std::to_string(settings_.queue_length),
+             "lower limits.held-fragments to " + std::to_string(most) +
+                 ", or raise datapath.queue-length to " +
+                 std::to_string(std::uint64_t{4} * settings_.policy.limits.held_fragments));
   }
 
   void reserve_gateway_ports() {

@@ -20,7 +20,8 @@ struct Limits {
   std::uint32_t icmp_mappings_per_host = 0;
   std::uint32_t mapping_rate_per_host = 0;  // new mappings a second, 0 for no limit
   std::uint32_t fragments = 1024;           // datagrams kept
-  std::uint32_t fragment_bytes = 4U << 20;  // early fragments held
+  std::uint32_t held_fragments = 512;       // early fragments held
+  std::uint32_t fragment_bytes = 4U << 20;  // and their octets, with what it takes to hold them
   std::uint32_t held_syns = 1024;           // that wait for their ICMP error
   std::uint32_t icmp_rate = 100;            // ICMP errors that natd makes, a second
   std::uint32_t icmp_burst = 50;

@@ -289,6 +289,8 @@ void Daemon::every_second() {
     counters = engine->counters();
   }
   for (const std::string& sentence : exhaustion_.check(counters, now)) log_warning(sentence);
+  const std::string overruns = exhaustion_.check_overruns(backend_->overruns(), now);
+  if (!overruns.empty()) log_warning(overruns);
   warn_of_quarantine_problem();
   if (now >= next_status_) {
     notify_status(status());

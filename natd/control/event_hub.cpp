@@ -6,15 +6,15 @@
 namespace nat {
 namespace {
 
-// Where a flood chooses its endpoints so that they collide, it may cost this many looks and no more.
+// However a flood's endpoints happen to fall, it may cost this many looks and no more.
 constexpr std::size_t kMostProbes = 16;
 
-std::size_t hash_of(const DropEvent& refusal) {
-  const auto endpoint = [](Endpoint e) { return (std::uint64_t{e.address.value()} << 16) | e.port; };
-  std::uint64_t h = endpoint(refusal.source) * 0x9e3779b97f4a7c15U;
-  h = (h ^ (h >> 29) ^ endpoint(refusal.destination)) * 0xbf58476d1ce4e5b9U;
-  h ^= (h >> 32) ^ (std::uint64_t{refusal.ip_protocol} << 8) ^ static_cast<std::uint64_t>(refusal.reason);
-  return static_cast<std::size_t>(h ^ (h >> 17));
+std::size_t hash_of(const HashSecret& secret, const DropEvent& refusal) {
+  return siphash13(
+      secret, std::uint64_t{refusal.source.address.value()} << 32 | refusal.destination.address.value(),
+      std::uint64_t{refusal.source.port} << 48 | std::uint64_t{refusal.destination.port} << 32 |
+          std::uint64_t{refusal.ip_protocol} << 16 | static_cast<std::uint64_t>(refusal.reason) << 8 |
+          static_cast<std::uint64_t>(refusal.in));
 }
 
 bool same_kind(const DropEvent& a, const DropEvent& b) {
@@ -24,7 +24,7 @@ bool same_kind(const DropEvent& a, const DropEvent& b) {
 
 }  // namespace
 
-EventHub::EventHub() : slots_(kSlots, kEmpty) {
+EventHub::EventHub(const HashSecret& secret) : secret_(secret), slots_(kSlots, kEmpty) {
   mappings_.reserve(kMostMappingEvents);
   refusals_.reserve(kMostRefusalEvents);
 }

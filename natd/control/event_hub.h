@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "natd/observe/event_subscriber.h"
+#include "translation/base/siphash.h"
 #include "translation/state/view.h"
 
 namespace nat {
@@ -37,7 +38,8 @@ class EventHub : public EventSubscriber {
   static constexpr std::size_t kMostMappingEvents = 8192;
   static constexpr std::size_t kMostRefusalEvents = 512;
 
-  EventHub();
+  // The secret keeps strangers from choosing endpoints that meet in the table of refused kinds.
+  explicit EventHub(const HashSecret& secret);
 
   // Whether anybody is interested; what waits is forgotten when nobody is any more.
   void watch(bool on);
@@ -60,6 +62,7 @@ class EventHub : public EventSubscriber {
   void add(MappingEvent event);
   std::uint16_t* find_slot(const DropEvent& refusal);
 
+  const HashSecret secret_;
   std::atomic<bool> watched_{false};
   std::mutex mutex_;
   std::vector<MappingEvent> mappings_;

@@ -114,6 +114,7 @@ Json gauge_record(const Gauges& gauges, const Limits& limits) {
           {"fragmented_datagrams", gauges.datagrams},
           {"fragmented_datagrams_limit", limits.fragments},
           {"held_fragments", gauges.held_fragments},
+          {"held_fragments_limit", limits.held_fragments},
           {"held_bytes", gauges.held_bytes},
           {"held_bytes_limit", limits.fragment_bytes},
           {"held_syns", gauges.held_syns},

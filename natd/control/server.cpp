@@ -13,6 +13,7 @@
 
 #include "natd/control/connection.h"
 #include "natd/control/listener.h"
+#include "natd/engine/random.h"
 #include "natd/observe/log.h"
 #include "natd/system/clock.h"
 
@@ -32,6 +33,11 @@ constexpr Duration kPatienceWhenFull = 1s;
 constexpr Duration kTick = 100ms;  // between two looks at the events
 // Repeated refusals are summed up for so many ticks.
 constexpr int kTicksOfInterval = 10;
+
+HashSecret new_secret() {
+  KernelRandom random;
+  return {random.next(), random.next()};
+}
 
 }  // namespace
 
@@ -212,7 +218,7 @@ class ControlServer::Loop {
   Service& service_;
   const std::string path_;
   const std::string group_;
-  EventHub hub_;
+  EventHub hub_{new_secret()};
   EventLoop loop_;
   Wakeup quit_{loop_, [this] { loop_.stop(); }};
   Timer sweep_{loop_, [this] { sweep(); }};

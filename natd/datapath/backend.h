@@ -31,6 +31,8 @@ class Backend : public PacketOutput {
   // From any thread. Those of the settings are in place once the datapath is installed.
   virtual void exemptions_changed(const std::vector<Exemption>& exempt) = 0;
 
+  // Packets lost because natd's queue was full, since start().
+  virtual std::uint64_t overruns() const = 0;
   // Counters for `natctl show stats`: {"queue-overruns", 0}, ...
   virtual std::vector<std::pair<std::string, std::uint64_t>> stats() const = 0;
 };

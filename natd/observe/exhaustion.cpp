@@ -28,4 +28,14 @@ std::vector<std::string> ExhaustionWatch::check(const Counters& counters, TimePo
   return sentences;
 }
 
+std::string ExhaustionWatch::check_overruns(std::uint64_t overruns, TimePoint now) {
+  if (overruns == overruns_.packets || now < overruns_.quiet_until) return {};
+  const std::uint64_t lost = overruns - overruns_.packets;
+  overruns_ = {overruns, now + kQuiet};
+  return std::to_string(lost) +
+         " packets lost, queue-overruns: they came faster than natd could take them, or the queue is too "
+         "short "
+         "(datapath.queue-length)";
+}
+
 }  // namespace nat

@@ -1,6 +1,6 @@
 // Tells the operator when natd turns newcomers away for want of room (RFC 6888 REQ-11: notify management):
-// ports, limits, an external address. A sentence for each kind of shortage when it begins, and once a minute
-// while it lasts.
+// ports, limits, an external address; and when the kernel finds no room in natd's queue. A sentence for each
+// kind of shortage when it begins, and once a minute while it lasts.
 #pragma once
 
 #include <array>
@@ -15,6 +15,8 @@ class ExhaustionWatch {
  public:
   // Compares with the counters of the last call. Returns what there is to say, mostly nothing.
   std::vector<std::string> check(const Counters& counters, TimePoint now);
+  // The same for Backend::overruns(); empty mostly.
+  std::string check_overruns(std::uint64_t overruns, TimePoint now);
 
  private:
   struct Seen {
@@ -22,6 +24,7 @@ class ExhaustionWatch {
     TimePoint quiet_until{};
   };
   std::array<Seen, kReasonCount> seen_{};
+  Seen overruns_;
 };
 
 }  // namespace nat

@@ -59,6 +59,7 @@ Policy small_policy(Script& script) {
                    .sessions_per_mapping = capacity(script),
                    .mapping_rate_per_host = 0,
                    .fragments = capacity(script),
+                   .held_fragments = capacity(script),
                    .fragment_bytes = 2000,
                    .held_syns = capacity(script),
                    .icmp_rate = 10,
@@ -183,6 +184,7 @@ using SessionKeys = std::tuple<Protocol, std::uint32_t, std::uint16_t, std::uint
 // Every table within its capacity, however much was asked of it.
 void check_capacities(const Gauges& gauges, const Limits& limits) {
   must(gauges.datagrams <= limits.fragments);
+  must(gauges.held_fragments <= limits.held_fragments);
   must(gauges.held_bytes <= limits.fragment_bytes);
   must(gauges.held_syns <= limits.held_syns);
   must(gauges.sessions + gauges.dormant <= limits.sessions);

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from scapy.layers.inet import IP, UDP, fragment
 
-from natlab import raw, topology, traffic
+from natlab import capture, gateway, raw, topology, traffic
+from natlab.waiting import wait_until
 
 PAYLOAD = bytes(range(256)) * 12  # three fragments of at most 1200 octets
 ORDERS = list(itertools.permutations(range(3)))
@@ -127,6 +128,78 @@ def test_a_flood_of_orphans_disturbs_nobody(lab, natd, servers):
     assert hoards(daemon_of(natd)) or resident(daemon_of(natd)) - before < 4_000, "kilobytes"
     with traffic.udp_socket(lab.in1) as sock:
         assert traffic.ask(sock, servers[0].endpoint, PAYLOAD, tries=1)[1] == PAYLOAD
+
+
+@pytest.mark.rows("U14")
+def test_the_first_leaves_before_those_that_waited_for_it(lab, natd, servers):
+    """On the wire inside, the first fragment is the first."""
+    with traffic.udp_socket(lab.in1, 4760) as sock:
+        seen_as, _ = traffic.ask(sock, servers[0].endpoint)
+        with capture.Capture(lab, lab.in1, "eth0", "udp and src 192.0.2.31", direction="in") as seen:
+            parts = pieces(servers[0].endpoint, seen_as, 7350)
+            for index in (2, 1, 0):
+                raw.send(lab.out1, parts[index])
+            assert sock.recvfrom(65535) == (PAYLOAD, servers[0].endpoint)
+            wait_until(lambda: len(seen.packets()) == 3, "three fragments in the capture")
+            assert [packet.protocol for packet in seen.packets()] == [17, "fragment of 17", "fragment of 17"]
+
+
+@pytest.mark.rows("U14")
+def test_an_identification_returns_when_its_datagram_is_complete(lab, natd):
+    """RFC 791: fifteen datagrams with one identification, one behind the other, all arrive."""
+    with traffic.udp_socket(lab.out1, 7015) as sink:
+        for number in range(15):
+            payload = bytes([number]) * len(PAYLOAD)
+            for part in pieces((lab.in1.address, 4761), (lab.out1.address, 7015), 7400, payload):
+                raw.send(lab.in1, part)
+            assert sink.recvfrom(65535) == (payload, (topology.EXTERNAL, 4761))
+
+
+@pytest.mark.rows("U14", "U14a")
+def test_a_neighbours_datagrams_leave_those_that_wait_alone(lab, natd):
+    """More fragmented datagrams of in2 than natd has places for (limits.fragments is 1024), and more of them while each
+    of sixty of in1 waits for its first fragment: sixty arrive."""
+    with (traffic.udp_socket(lab.in2, 4762) as neighbour, traffic.udp_socket(lab.out2, 7016) as beside,
+          traffic.udp_socket(lab.out1, 7017) as sink):
+        def one_beside():
+            neighbour.sendto(PAYLOAD, (lab.out2.address, 7016))
+            assert beside.recvfrom(65535)[0] == PAYLOAD
+
+        for _ in range(1100):
+            one_beside()
+        for number in range(60):
+            payload = bytes([number]) * len(PAYLOAD)
+            first, *others = pieces((lab.in1.address, 4763), (lab.out1.address, 7017), 7500 + number, payload)
+            for part in reversed(others):
+                raw.send(lab.in1, part)
+            one_beside()
+            raw.send(lab.in1, first)
+            assert sink.recvfrom(65535) == (payload, (topology.EXTERNAL, 4763)), number
+
+
+@pytest.mark.parametrize(("sources", "rate"), [(1, 10_000), (16, 12_000)], ids=["one", "sixteen"])
+@pytest.mark.rows("U14a")
+def test_tiny_fragments_take_nobodys_place(lab, natd, servers, sources, rate):
+    """Fragments of 28 octets whose first never comes, several times as many as the netfilter queue has places: of
+    everybody else's packets none is lost, fragments in reverse included."""
+    overruns = natd.ctl("show", "stats")["datapath_counters"]["queue-overruns"]
+    flood = lab.start(lab.out3, gateway.binary("lab_fragment_flood"), topology.EXTERNAL, "192.0.2.100", sources, rate,
+                      3 * rate)
+    with flood, traffic.udp_socket(lab.in2, 4764) as sock, traffic.udp_socket(lab.in1, 4765) as waits:
+        seen_as, _ = traffic.ask(waits, servers[0].endpoint)
+        number = 0
+        while flood.running or number == 0:
+            number += 1
+            assert traffic.ask(sock, servers[1].endpoint, b"%d" % number, tries=1)[1] == b"%d" % number
+            first, *others = pieces(servers[0].endpoint, seen_as, number % 65536)
+            for part in (*reversed(others), first):
+                raw.send(lab.out1, part)
+            assert waits.recvfrom(65535) == (PAYLOAD, servers[0].endpoint)
+        assert flood.wait() == 0
+    stats = natd.ctl("show", "stats")
+    assert stats["datapath_counters"]["queue-overruns"] == overruns
+    held = {reason["reason"]: reason["packets"] for reason in stats["reasons"]}["fragment-held"]
+    assert held >= 3 * rate, flood.output()
 
 
 @pytest.mark.rows("FR8")

@@ -1,6 +1,7 @@
 """Limits and addresses: full tables refuse the newcomer and nobody else notices (C11); pools pair (U2)."""
 
 import contextlib
+import signal
 import socket
 
 import pytest
@@ -124,6 +125,19 @@ def test_a_fresh_gateway_maps_endpoint_independently(start):
         assert len({stream.seen_as for stream in streams}) == 1
         for stream in streams:
             stream.close()
+
+
+@pytest.mark.rows("C11c")
+def test_a_queue_that_is_full_is_told(start):
+    """natd stands still while more comes than its queue holds: what was lost is in the log."""
+    lab, natd, server, _ = start(datapath__queue_length="16", limits__held_fragments="4")
+    with traffic.udp_socket(lab.in1) as sock:
+        traffic.ask(sock, server.endpoint)
+        natd.process.send(signal.SIGSTOP)
+        for _ in range(500):
+            sock.sendto(b"?", server.endpoint)
+        natd.process.send(signal.SIGCONT)
+    natd.process.wait_output(r"^natd: warning: \d+ packets lost, queue-overruns")
 
 
 def test_idle_mappings_expire(start):

@@ -56,11 +56,39 @@ constexpr Reason kMustHappen[] = {Reason::translated,
 std::array<std::uint64_t, nat::kReasonCount> happened{};
 std::uint64_t reassembled = 0;
 std::uint64_t confirmed = 0;
+nat::test::NaiveFragments::Reached fragments;
+
+bool often(std::uint64_t times, const std::string& what) {
+  if (times >= 100) return true;
+  std::cout << "model: only " << times << " times " << what << "\n";
+  return false;
+}
+
+void add(const nat::test::NaiveFragments::Reached& reached) {
+  fragments.begun_anew += reached.begun_anew;
+  fragments.waiting_beside_decided += reached.waiting_beside_decided;
+  for (std::size_t i = 0; i < reached.all.size(); ++i) {
+    fragments.share[i] += reached.share[i];
+    fragments.all[i] += reached.all[i];
+  }
+}
+
+// A quarter of the fragments held, or of their bytes, is more than the few that a datagram here has.
+bool fragments_rich_enough() {
+  bool rich = often(fragments.begun_anew, "an identification returned after its datagram was complete");
+  rich &= often(fragments.waiting_beside_decided, "a datagram was given up where some waited and some not");
+  rich &= often(fragments.share[0], "a source was at its share of datagrams");
+  const char* const what[] = {"places for datagrams", "places for fragments", "bytes for fragments"};
+  for (std::size_t i = 0; i < std::size(what); ++i) {
+    rich &= often(fragments.all[i], std::string("all ") + what[i] + " were used");
+  }
+  return rich;
+}
 
 bool rich_enough() {
   if (reassembled == 0) std::cout << "model: no datagram in fragments ever came through\n";
   if (confirmed == 0) std::cout << "model: nobody ever got an answer\n";
-  bool rich = reassembled > 0 && confirmed > 0;
+  bool rich = fragments_rich_enough() && reassembled > 0 && confirmed > 0;
   for (const Reason reason : kMustHappen) {
     if (happened[static_cast<std::size_t>(reason)] > 0) continue;
     std::cout << "model: nothing ever met " << nat::to_string(reason) << "\n";
@@ -84,6 +112,7 @@ bool run(const nat::test::Profile& profile, std::uint64_t seed, std::uint64_t op
   }
   reassembled += rig.reassembled();
   confirmed += rig.confirmed();
+  add(rig.fragments_reached());
   for (std::size_t i = 0; i < nat::kReasonCount; ++i) {
     happened[i] += rig.counters().total(static_cast<Reason>(i)).packets;
   }

@@ -3,37 +3,93 @@
 #include <algorithm>
 
 namespace nat::test {
+namespace {
+
+constexpr std::uint32_t kPieces = 128;
+constexpr std::uint32_t kOverhead = 256;  // of a fragment held, beside its octets
+
+struct Bounds {
+  std::uint32_t most, share;
+};
+
+// A quarter for one source, or one datagram of the largest size in the most pieces.
+Bounds bounds_of(int room, const Limits& limits) {
+  const std::uint32_t most[] = {limits.fragments, limits.held_fragments, limits.fragment_bytes};
+  const std::uint32_t least[] = {1, kPieces, 65535 + kPieces * kOverhead};
+  return {most[room], std::min(most[room], std::max(most[room] / 4, least[room]))};
+}
+
+}  // namespace
+
+bool NaiveFragments::Datagram::complete() const {
+  std::vector<Piece> pieces = seen;
+  std::sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) { return a.begin < b.begin; });
+  std::uint32_t next = 0;
+  for (const Piece& piece : pieces) {
+    if (piece.begin != next) return false;
+    next = piece.end;
+  }
+  return !pieces.empty() && pieces.back().last;
+}
 
 std::optional<Reason> NaiveFragments::first(const Piece& piece, const Policy& policy, TimePoint now) {
   settle(now);
-  const auto datagram = find_or_make(piece, policy, now);
-  if (const auto reason = misfit(*datagram, piece)) return reason;
+  auto datagram = find(piece);
+  if (datagram != datagrams_.end()) {
+    if (const auto reason = misfit(*datagram, piece)) return reason;
+  } else {
+    if (!make_room(places, piece, 1, nullptr, policy)) return Reason::fragment_limit;
+    datagram = make(piece, policy, now);
+  }
   datagram->seen.push_back(piece);
   return std::nullopt;
 }
 
 void NaiveFragments::decide(const Piece& piece, Reason reason, const Policy& policy, TimePoint now) {
-  const auto datagram = find_or_make(piece, policy, now);
+  const auto datagram = find(piece);
   datagram->decision = reason;
   datagram->until = now + policy.timeouts.fragment_lifetime;
   for (const Piece& held : datagram->held) {
     owed[held.token] = action_of(reason) == Action::drop ? Reason::fragment_of_refused : reason;
   }
   datagram->held.clear();
-  datagrams_.splice(datagrams_.end(), datagrams_, datagram);
+  if (datagram->complete()) forget(datagram);
 }
 
 Reason NaiveFragments::later(const Piece& piece, const Policy& policy, TimePoint now) {
   settle(now);
   // RFC 1858: it begins inside the header of the segment.
   if (piece.protocol == Protocol::tcp && piece.begin < 20) return Reason::fragment_tiny;
-  const auto datagram = find_or_make(piece, policy, now);
-  if (const auto reason = misfit(*datagram, piece)) return *reason;
-  if (!datagram->decision && !evict(piece, policy)) return Reason::fragment_limit;
-  datagram->seen.push_back(piece);
-  if (datagram->decision) {
-    return action_of(*datagram->decision) == Action::drop ? Reason::fragment_of_refused : *datagram->decision;
+  auto datagram = find(piece);
+  const bool known = datagram != datagrams_.end();
+  if (known) {
+    if (const auto reason = misfit(*datagram, piece)) return *reason;
+    if (datagram->decision) {
+      const Reason reason = *datagram->decision;
+      datagram->seen.push_back(piece);
+      if (datagram->complete()) forget(datagram);
+      return action_of(reason) == Action::drop ? Reason::fragment_of_refused : reason;
+    }
   }
+  // Nobody else loses anything for one that cannot be held in any case.
+  std::uint32_t own = piece.size + kOverhead;
+  std::uint32_t pieces = 1;
+  if (known) {
+    for (const Piece& held : datagram->held) own += held.size + kOverhead, ++pieces;
+  }
+  const Limits& limits = policy.limits;
+  if (limits.fragments == 0 || pieces > bounds_of(fragments, limits).share ||
+      own > bounds_of(bytes, limits).share) {
+    return Reason::fragment_limit;
+  }
+  if (!known && !make_room(places, piece, 1, nullptr, policy)) return Reason::fragment_limit;
+  const Piece* spared = known ? &piece : nullptr;
+  if (!make_room(fragments, piece, 1, spared, policy) ||
+      !make_room(bytes, piece, piece.size + kOverhead, spared, policy)) {
+    return Reason::fragment_limit;
+  }
+  if (!known) datagram = make(piece, policy, now);
+  datagram->seen.push_back(piece);
   datagram->held.push_back(piece);
   return Reason::fragment_held;
 }
@@ -45,67 +101,102 @@ void NaiveFragments::settle(TimePoint now) {
   }
 }
 
-NaiveFragments::Datagrams::iterator NaiveFragments::find_or_make(const Piece& piece, const Policy& policy,
-                                                                 TimePoint now) {
-  const auto known = std::find_if(datagrams_.begin(), datagrams_.end(),
-                                  [&](const Datagram& other) { return other.key.same_datagram(piece); });
-  if (known != datagrams_.end()) return known;
-  // One source may have a quarter of the places waiting; then the oldest of all goes, those that wait first.
-  const std::size_t most = policy.limits.fragments;
-  const auto waiting = std::count_if(datagrams_.begin(), datagrams_.end(), [&](const Datagram& other) {
-    return !other.decision && other.key.source == piece.source;
-  });
-  if (static_cast<std::size_t>(waiting) >= std::max<std::size_t>(1, most / 4)) {
-    give_up(oldest(&piece.source, nullptr), Reason::fragment_limit);
-  }
-  while (datagrams_.size() >= most) give_up(datagrams_.begin(), Reason::fragment_limit);
-  const auto behind = std::find_if(datagrams_.begin(), datagrams_.end(),
-                                   [](const Datagram& other) { return other.decision.has_value(); });
-  return datagrams_.insert(behind, {piece, {}, now + policy.timeouts.fragment_wait, {}, {}});
+NaiveFragments::Datagrams::iterator NaiveFragments::find(const Piece& piece) {
+  return std::find_if(datagrams_.begin(), datagrams_.end(),
+                      [&](const Datagram& other) { return other.key.same_datagram(piece); });
 }
 
-NaiveFragments::Datagrams::iterator NaiveFragments::oldest(const Address* source, const Piece* spared) {
-  return std::find_if(datagrams_.begin(), datagrams_.end(), [&](const Datagram& other) {
-    return !other.decision && (source == nullptr || other.key.source == *source) &&
-           (spared == nullptr || !other.key.same_datagram(*spared));
-  });
+NaiveFragments::Datagrams::iterator NaiveFragments::make(const Piece& piece, const Policy& policy,
+                                                         TimePoint now) {
+  if (completed_.erase(piece.name()) > 0) ++reached_.begun_anew;
+  if (std::find(sources_.begin(), sources_.end(), piece.source) == sources_.end()) {
+    sources_.push_back(piece.source);
+  }
+  return datagrams_.insert(datagrams_.end(), {piece, {}, now + policy.timeouts.fragment_wait, {}, {}});
 }
 
 std::optional<Reason> NaiveFragments::misfit(const Datagram& datagram, const Piece& piece) {
   for (const Piece& other : datagram.seen) {
-    if (piece.begin < other.end && other.begin < piece.end) return Reason::fragment_overlap;
+    const bool overlap = piece.begin < other.end && other.begin < piece.end;
+    const bool beyond = other.last && (piece.last || piece.end > other.end);
+    if (overlap || beyond || (piece.last && other.end > piece.end)) return Reason::fragment_overlap;
   }
-  if (datagram.seen.size() >= 128) return Reason::fragment_limit;
+  if (datagram.seen.size() >= kPieces) return Reason::fragment_limit;
   return std::nullopt;
 }
 
-std::uint32_t NaiveFragments::octets_held(const Address* source) const {
-  std::uint32_t octets = 0;
+std::uint32_t NaiveFragments::used(Room room, const Address* source) const {
+  std::uint32_t sum = 0;
   for (const Datagram& datagram : datagrams_) {
     if (source != nullptr && datagram.key.source != *source) continue;
-    for (const Piece& held : datagram.held) octets += held.size;
+    if (room == places) ++sum;
+    for (const Piece& held : datagram.held) {
+      if (room == fragments) ++sum;
+      if (room == bytes) sum += held.size + kOverhead;
+    }
   }
-  return octets;
+  return sum;
 }
 
-// A quarter of the octets for one source, or one datagram of the largest size; others are given up for it.
-bool NaiveFragments::evict(const Piece& piece, const Policy& policy) {
-  const std::uint32_t most = policy.limits.fragment_bytes;
-  const std::uint32_t share = std::min(most, std::max(most / 4, 65535U));
-  for (const auto& [source, limit] :
-       {std::pair(&piece.source, share), std::pair<const Address*, std::uint32_t>(nullptr, most)}) {
-    while (octets_held(source) + piece.size > limit) {
-      const auto victim = oldest(source, &piece);
-      if (victim == datagrams_.end()) return false;
-      give_up(victim, Reason::fragment_limit);
-    }
+NaiveFragments::Datagrams::iterator NaiveFragments::oldest(Room room, const Address* source,
+                                                           const Piece* spared) {
+  return std::find_if(datagrams_.begin(), datagrams_.end(), [&](const Datagram& other) {
+    return (room == places || !other.held.empty()) && (source == nullptr || other.key.source == *source) &&
+           (spared == nullptr || !other.key.same_datagram(*spared));
+  });
+}
+
+// Who uses most gives way, if it is more than a part; else the oldest of all goes.
+NaiveFragments::Datagrams::iterator NaiveFragments::first_to_go(Room room, std::uint32_t part,
+                                                                const Piece* spared) {
+  const Address* greatest = nullptr;
+  for (const Address& source : sources_) {
+    if (used(room, &source) > (greatest == nullptr ? part : used(room, greatest))) greatest = &source;
+  }
+  if (greatest != nullptr) {
+    const auto own = oldest(room, greatest, spared);
+    if (own != datagrams_.end()) return own;
+  }
+  return oldest(room, nullptr, spared);
+}
+
+bool NaiveFragments::make_room(Room room, const Piece& piece, std::uint32_t more, const Piece* spared,
+                               const Policy& policy) {
+  const auto [most, share] = bounds_of(room, policy.limits);
+  if (more > share) return false;
+  while (used(room, &piece.source) + more > share) {
+    const auto victim = oldest(room, &piece.source, spared);
+    if (victim == datagrams_.end()) return false;
+    note_eviction(reached_.share[room]);
+    give_up(victim, Reason::fragment_limit);
+  }
+  while (used(room, nullptr) + more > most) {
+    const auto victim = first_to_go(room, most / 64, spared);
+    if (victim == datagrams_.end()) return false;
+    note_eviction(reached_.all[room]);
+    give_up(victim, Reason::fragment_limit);
   }
   return true;
 }
 
+void NaiveFragments::note_eviction(std::uint64_t& count) {
+  ++count;
+  const auto decided = std::count_if(datagrams_.begin(), datagrams_.end(),
+                                     [](const Datagram& datagram) { return datagram.decision.has_value(); });
+  const bool both = decided > 0 && static_cast<std::size_t>(decided) < datagrams_.size();
+  if (both && sources_.size() > 1) ++reached_.waiting_beside_decided;
+}
+
 void NaiveFragments::give_up(Datagrams::iterator datagram, Reason reason) {
   for (const Piece& held : datagram->held) owed[held.token] = reason;
+  forget(datagram);
+}
+
+void NaiveFragments::forget(Datagrams::iterator datagram) {
+  const Address source = datagram->key.source;
+  if (datagram->decision && datagram->complete()) completed_.insert(datagram->key.name());
   datagrams_.erase(datagram);
+  if (used(places, &source) == 0) sources_.remove(source);
 }
 
 }  // namespace nat::test

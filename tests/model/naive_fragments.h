@@ -2,10 +2,13 @@
 // NaiveNat, which judges first fragments like whole packets, it says what must become of all the others.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
+#include <tuple>
 #include <vector>
 
 #include "translation/net/address.h"
@@ -20,13 +23,12 @@ struct Piece {
   Protocol protocol = Protocol::udp;
   Realm in = Realm::internal;
   std::uint32_t begin = 0, end = 0;  // of the datagram's octets behind the IP header
-  std::uint32_t size = 0;            // of the packet
+  bool last = false;
+  std::uint32_t size = 0;  // of the packet
   std::uint64_t token = 0;
 
-  bool same_datagram(const Piece& other) const {
-    return source == other.source && destination == other.destination && protocol == other.protocol &&
-           identification == other.identification && in == other.in;
-  }
+  auto name() const { return std::tuple(source, destination, identification, protocol, in); }
+  bool same_datagram(const Piece& other) const { return name() == other.name(); }
 };
 
 class NaiveFragments {
@@ -44,6 +46,15 @@ class NaiveFragments {
   std::map<std::uint64_t, Reason> owed;
   bool empty() const { return datagrams_.empty(); }
 
+  // How often it came to that.
+  struct Reached {
+    std::uint64_t begun_anew = 0;              // under the name of one that was complete
+    std::array<std::uint64_t, 3> share{};      // a source at its share: of datagrams, fragments held, bytes
+    std::array<std::uint64_t, 3> all{};        // all is used: likewise
+    std::uint64_t waiting_beside_decided = 0;  // in either case, with both kinds of several sources there
+  };
+  const Reached& reached() const { return reached_; }
+
  private:
   struct Datagram {
     Piece key;
@@ -51,18 +62,28 @@ class NaiveFragments {
     TimePoint until;
     std::vector<Piece> seen;
     std::vector<Piece> held;
+    bool complete() const;
   };
-  using Datagrams =
-      std::list<Datagram>;  // those that wait in the order of their coming, then the decided ones
+  using Datagrams = std::list<Datagram>;  // in the order of their coming
+  enum Room { places, fragments, bytes };
 
-  Datagrams::iterator find_or_make(const Piece& piece, const Policy& policy, TimePoint now);
-  Datagrams::iterator oldest(const Address* source, const Piece* spared);
+  Datagrams::iterator find(const Piece& piece);
+  Datagrams::iterator make(const Piece& piece, const Policy& policy, TimePoint now);
   static std::optional<Reason> misfit(const Datagram& datagram, const Piece& piece);
-  bool evict(const Piece& piece, const Policy& policy);
+  // Of a source, or of all.
+  std::uint32_t used(Room room, const Address* source) const;
+  Datagrams::iterator oldest(Room room, const Address* source, const Piece* spared);
+  Datagrams::iterator first_to_go(Room room, std::uint32_t part, const Piece* spared);
+  bool make_room(Room room, const Piece& piece, std::uint32_t more, const Piece* spared,
+                 const Policy& policy);
   void give_up(Datagrams::iterator datagram, Reason reason);
-  std::uint32_t octets_held(const Address* source) const;
+  void forget(Datagrams::iterator datagram);
+  void note_eviction(std::uint64_t& count);
 
   Datagrams datagrams_;
+  std::list<Address> sources_;  // that have datagrams, in the order of their coming
+  std::set<decltype(Piece().name())> completed_;
+  Reached reached_;
 };
 
 }  // namespace nat::test

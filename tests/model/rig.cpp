@@ -58,6 +58,7 @@ bool Rig::step() {
   } else if (kind < 850) {
     send_error();
   } else if (kind < 900) {
+    if (chance(15)) cut_up_again();
     send_piece();
   } else if (kind < 980) {
     pass_time();

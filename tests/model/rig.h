@@ -49,6 +49,7 @@ class Rig {
   std::uint64_t reassembled() const { return reassembled_; }
   // Answers that were given to senders of refused packets.
   std::uint64_t confirmed() const { return answered_; }
+  const NaiveFragments::Reached& fragments_reached() const { return fragments_.reached(); }
   const Counters& counters() const { return gateway_.engine.counters(); }
 
  private:
@@ -119,6 +120,7 @@ class Rig {
   void send(const Error& error);
   void send_whole(const Words& words, const Octets& packet);
   void cut_up(const Words& words, const Octets& packet);
+  void cut_up_again();
   void send_first(const Piece& piece, std::uint64_t datagram, Octets octets);
   void passed(std::uint64_t datagram, const Outcome& outcome);
   void take_released();

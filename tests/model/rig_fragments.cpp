@@ -39,6 +39,16 @@ void Rig::cut_up(const Words& words, const Octets& packet) {
   if (datagrams_.size() > 200) datagrams_.erase(datagrams_.begin());
 }
 
+// Its identification returns, at once or when the pieces are long gone.
+void Rig::cut_up_again() {
+  if (datagrams_.empty()) return;
+  auto datagram = datagrams_.begin();
+  std::advance(datagram, below(static_cast<std::uint32_t>(datagrams_.size())));
+  const Words words = datagram->second.words;
+  const Octets packet = datagram->second.packet;
+  cut_up(words, packet);
+}
+
 void Rig::send_piece() {
   for (std::uint32_t count = 1 + below(8); count > 0 && !pieces_.empty() && failure_.empty(); --count) {
     Waiting next = std::move(pieces_.back());
@@ -56,6 +66,7 @@ void Rig::send_piece() {
                       words.in,
                       begin,
                       end,
+                      (load16(next.octets.data() + ip::kFragment) & ip::kMoreFragments) == 0,
                       static_cast<std::uint32_t>(next.octets.size()),
                       next_token_++};
     doing_ = "octets " + std::to_string(begin) + " to " + std::to_string(end) + " of " + in_words(words);

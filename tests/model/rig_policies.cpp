@@ -89,7 +89,8 @@ Policy Rig::other_policy() {
     policy.limits.sessions_per_mapping = limit(2, 6);
     policy.limits.mapping_rate_per_host = chance(20) ? 1 + below(5) : 0;
     policy.limits.fragments = limit(1, 12);
-    policy.limits.fragment_bytes = limit(40, 500);
+    policy.limits.held_fragments = limit(1, 8);
+    policy.limits.fragment_bytes = limit(200, 3000);
     if (profile_.blocks && chance(20)) {
       policy.external_addresses.assign(std::begin(kPool), std::end(kPool));
       if (chance(30)) std::swap(policy.external_addresses[0], policy.external_addresses[1]);

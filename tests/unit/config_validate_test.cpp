@@ -301,6 +301,13 @@ TEST(ConfigValidate, QueuesHaveNumbers) {
   EXPECT_NE(problems_of("[datapath]\nfirst-queue = 65535\nqueues = 2\n"), "");
 }
 
+// The kernel keeps a place of its queue for each fragment held.
+TEST(ConfigValidate, FragmentsHeldLeaveRoomInTheQueue) {
+  EXPECT_EQ(problems_of("[limits]\nheld-fragments = 512\n[datapath]\nqueue-length = 2048\n"), "");
+  EXPECT_NE(problems_of("[limits]\nheld-fragments = 513\n[datapath]\nqueue-length = 2048\n"), "");
+  EXPECT_NE(problems_of("[datapath]\nqueue-length = 1024\n"), "");
+}
+
 TEST(ConfigValidate, FragmentsWaitWhileTheirDatagramLives) {
   EXPECT_EQ(problems_of("[fragments]\nwait = 10s\nlifetime = 10s\n"), "");
   EXPECT_NE(problems_of("[fragments]\nwait = 11s\nlifetime = 10s\n"), "");

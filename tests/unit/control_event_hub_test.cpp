@@ -34,7 +34,7 @@ class ControlEventHub : public testing::Test {
     return events;
   }
 
-  EventHub hub;
+  EventHub hub{HashSecret{1, 2}};
   std::uint64_t lost = 0;
 };
 
@@ -136,6 +136,27 @@ TEST_F(ControlEventHub, KindsBeyondItsRoomAreCountedAndMakeRoomAgain) {
   hub.dropped(test::at(refusal(1), at(2)), nullptr);
   EXPECT_EQ(tick().size(), 1U);
   EXPECT_EQ(lost, 0U);
+}
+
+// How many of a flood's kinds find no place in a table that is half full.
+std::uint64_t lost_of(std::uint16_t flood, const HashSecret& secret) {
+  EventHub hub(secret);
+  hub.watch(true);
+  for (std::uint16_t port = 0; port < EventHub::kMostRefusalEvents; ++port) {
+    Refusal kind = refusal(port);
+    kind.destination.port = flood;
+    hub.refused(kind, at(1));
+  }
+  std::vector<RefusalEvent> events;
+  return hub.take_refusals(true, events);
+}
+
+// A flood whose kinds meet under one secret does not under another, so that nobody outside can choose one.
+TEST(ControlEventHubSecret, DecidesWhichKindsMeet) {
+  std::uint16_t flood = 1;
+  while (flood < 2000 && lost_of(flood, {1, 2}) == 0) ++flood;
+  ASSERT_LT(flood, 2000) << "none met";
+  EXPECT_EQ(lost_of(flood, {3, 4}), 0U);
 }
 
 }  // namespace

@@ -38,5 +38,14 @@ TEST(ExhaustionWatch, KeepsSilentAboutRefusalsThatAreNobodysShortage) {
   EXPECT_TRUE(watch.check(counters, kStart).empty());
 }
 
+TEST(ExhaustionWatch, SpeaksOfAQueueThatIsFull) {
+  ExhaustionWatch watch;
+  EXPECT_EQ(watch.check_overruns(0, kStart), "");
+  EXPECT_EQ(watch.check_overruns(7, kStart).substr(0, 14), "7 packets lost");
+  EXPECT_EQ(watch.check_overruns(9, kStart + 59s), "");
+  EXPECT_EQ(watch.check_overruns(10, kStart + 60s).substr(0, 14), "3 packets lost");
+  EXPECT_EQ(watch.check_overruns(10, kStart + 10min), "");
+}
+
 }  // namespace
 }  // namespace nat

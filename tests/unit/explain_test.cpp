@@ -508,6 +508,39 @@ TEST(Explain, AHeldFragmentIsExplainedWhenItIsGivenUp) {
   EXPECT_TRUE(released[0].second.forwarded());
 }
 
+// Of the three limits that a fragment can meet it is told which, whether it is refused or given up for
+// another.
+TEST(Explain, NamesTheLimitThatAFragmentMet) {
+  Policy policy = plain_policy();
+  policy.limits.held_fragments = 1;
+  TestGateway gateway(policy);
+  gateway.observer.curious = true;
+  Explanation told;
+  ask_and_do(gateway, pieces(kIn1, kOut1)[1], Realm::internal, told);
+  EXPECT_EQ(ask_and_do(gateway, pieces(kIn1, kOut1)[2], Realm::internal, told).reason,
+            Reason::fragment_limit);
+  EXPECT_EQ(told.setting, "limits.held-fragments=3");
+  ask_and_do(gateway, pieces(kIn2, kOut1)[1], Realm::internal, told);
+  ASSERT_EQ(gateway.released().size(), 1U);
+  EXPECT_EQ(gateway.observer.explanations.back().source.address, address("10.0.0.1"));
+  EXPECT_EQ(gateway.observer.explanations.back().setting, "limits.held-fragments=3");
+}
+
+// The fragment that makes a refused datagram complete is explained by its first one all the same.
+TEST(Explain, TheLastFragmentOfARefusedDatagramFollowsTheFirst) {
+  Policy policy = plain_policy();
+  policy.external_addresses.clear();
+  TestGateway gateway(policy);
+  gateway.observer.curious = true;
+  for (const Octets& piece : pieces(kIn1, kOut1)) gateway.from_inside(piece);
+  const Explanation& last = gateway.observer.explanations.back();
+  EXPECT_EQ(last.reason, Reason::fragment_of_refused);
+  const auto step = std::find_if(last.steps.begin(), last.steps.end(),
+                                 [](const Step& each) { return each.name == std::string("fragments"); });
+  ASSERT_NE(step, last.steps.end());
+  EXPECT_EQ(step->detail, "follows its first fragment: no-external-address");
+}
+
 // A refused fragment leaves no trace, so that a second one like it is refused for the same reason.
 TEST(Explain, ARefusedFragmentOccupiesNothing) {
   Policy policy = plain_policy();

@@ -2,6 +2,8 @@
 #include "translation/protocols/fragments.h"
 
 #include <algorithm>
+#include <functional>
+#include <type_traits>
 
 #include <gtest/gtest.h>
 
@@ -328,6 +330,169 @@ TEST(Fragments, TooManyPiecesOfOneDatagram) {
     limited += gateway.from_inside(piece).reason == Reason::fragment_limit ? 1 : 0;
   EXPECT_GT(limited, 0U);
 }
+
+// RFC 791: a complete datagram's identification is free. It returns at once, in every order.
+// Rows: U14 FR1
+TEST(Fragments, AnIdentificationReturnsOnceItsDatagramIsComplete) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  const auto pieces = cut(udp(kOut1, kExternal).payload(data(3500)).identification(7), 1480);
+  std::vector<std::size_t> order{0, 1, 2};
+  do {
+    const auto whole =
+        join(send(gateway, Realm::external, {pieces[order[0]], pieces[order[1]], pieces[order[2]]}));
+    ASSERT_TRUE(whole) << order[0] << order[1] << order[2];
+    EXPECT_EQ(payload_of(*whole), data(3500));
+    EXPECT_EQ(gateway.engine.gauges().datagrams, 0U);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+// What comes of a complete datagram again waits for a first fragment of its own, and follows no other.
+// Rows: FR4
+TEST(Fragments, ACompleteDatagramOpensNothing) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  const auto pieces = cut(udp(kOut1, kExternal).payload(data(3000)).identification(7), 1480);
+  const auto finer = cut(udp(kOut1, kExternal).payload(data(3000)).identification(7), 800);
+  ASSERT_EQ(send(gateway, Realm::external, pieces).size(), 3U);
+  EXPECT_EQ(gateway.from_outside(pieces[1]).reason, Reason::fragment_held);
+  EXPECT_EQ(gateway.from_outside(finer[2]).reason, Reason::fragment_overlap) << "of the one that waits";
+  gateway.pass(milliseconds(2001));
+  ASSERT_EQ(gateway.released().size(), 1U);
+
+  std::uint64_t cursor = 0;
+  ASSERT_EQ(gateway.engine.flush(
+                cursor, 100, [](const MappingView&) { return true; }, gateway.now()),
+            1U);
+  EXPECT_EQ(gateway.from_outside(finer[2], 9).reason, Reason::fragment_held);
+  EXPECT_EQ(gateway.from_outside(pieces[0]).reason, Reason::no_mapping) << "a first fragment is judged";
+  const auto released = gateway.released();
+  ASSERT_EQ(released.size(), 1U);
+  EXPECT_EQ(released[0].second.reason, Reason::fragment_of_refused);
+}
+
+// Rows: FR4
+TEST(Fragments, BeyondTheEndAreRefused) {
+  TestGateway gateway;
+  const auto pieces = cut(udp(kIn1, kOut1).payload(data(3000)).identification(7), 1000);
+  const auto longer = cut(udp(kIn1, kOut1).payload(data(5000)).identification(7), 1000);
+  const auto shorter = cut(udp(kIn1, kOut1).payload(data(1500)).identification(7), 1000);
+  ASSERT_EQ(pieces.size(), 4U);
+  EXPECT_TRUE(gateway.from_inside(pieces[0]).forwarded());
+  EXPECT_TRUE(gateway.from_inside(pieces[2]).forwarded());
+  EXPECT_EQ(gateway.from_inside(shorter[1]).reason, Reason::fragment_overlap)
+      << "an end before what was seen";
+  EXPECT_TRUE(gateway.from_inside(pieces[3]).forwarded());
+  EXPECT_EQ(gateway.from_inside(longer[4]).reason, Reason::fragment_overlap);
+  EXPECT_TRUE(gateway.from_inside(pieces[1]).forwarded());
+}
+
+// A neighbour's datagrams, all in order, and many that stay incomplete: neither takes the place of others
+// that wait.
+// Rows: U14 U14a
+TEST(Fragments, TheWaitingOutliveWhatIsDecided) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  std::vector<std::vector<Octets>> waiting;
+  for (std::uint16_t id = 0; id < 60; ++id) {
+    waiting.push_back(cut(udp(kOut1, kExternal).payload(data(2000)).identification(id), 1480));
+    ASSERT_EQ(gateway.from_outside(waiting.back()[1]).reason, Reason::fragment_held);
+  }
+  for (std::uint16_t id = 0; id < 5000; ++id) {
+    const auto neighbour = cut(udp("10.0.0.2:5000", kOut1).payload(data(2000)).identification(id), 1480);
+    ASSERT_TRUE(gateway.from_inside(neighbour[0]).forwarded());
+    if (id % 2 == 0) {
+      ASSERT_TRUE(gateway.from_inside(neighbour[1]).forwarded());
+    }
+  }
+  for (const auto& pieces : waiting) {
+    EXPECT_EQ(send(gateway, Realm::external, {pieces[0]}).size(), 2U);
+  }
+}
+
+// ... since one source has a quarter of the places, whether its datagrams wait or not.
+// Rows: FR4
+TEST(Fragments, OneSourceHasAQuarterOfThePlaces) {
+  TestGateway gateway;
+  for (std::uint16_t id = 0; id < 1000; ++id) {
+    gateway.from_inside(cut(udp(kIn1, kOut1).payload(data(2000)).identification(id), 1480)[id % 2]);
+  }
+  EXPECT_EQ(gateway.engine.gauges().datagrams, 1024U / 4);
+}
+
+// A fragment without its first one, of the least size.
+Octets tiny_orphan(Address source, std::uint16_t identification) {
+  return cut(udp({source, 1}, endpoint(kExternal)).payload(data(24)).identification(identification), 8)[2];
+}
+
+// Sixteen sources send the smallest fragments there are: what others have waiting stays.
+// Rows: U14a FR4
+TEST(Fragments, TinyFragmentsOfAFewDisturbNobody) {
+  TestGateway gateway;
+  gateway.from_inside(udp(kIn1, kOut1));
+  const Limits limits = gateway.engine.policy().limits;
+  std::vector<std::vector<Octets>> waiting;
+  for (std::uint16_t id = 0; id < 8; ++id) {
+    waiting.push_back(cut(udp(kOut1, kExternal).payload(data(2000)).identification(id), 1480));
+    ASSERT_EQ(gateway.from_outside(waiting.back()[1]).reason, Reason::fragment_held);
+  }
+  for (std::uint32_t i = 0; i < 100000; ++i) {
+    const Address source(198, 51, 100, static_cast<std::uint8_t>(i % 16));
+    const Octets orphan = tiny_orphan(source, static_cast<std::uint16_t>(i / 16));
+    ASSERT_EQ(orphan.size(), 28U);
+    ASSERT_EQ(gateway.from_outside(orphan).reason, Reason::fragment_held);
+    gateway.released();
+    ASSERT_LE(gateway.engine.gauges().held_fragments, limits.held_fragments);
+  }
+  for (const auto& pieces : waiting) {
+    EXPECT_EQ(send(gateway, Realm::external, {pieces[0]}).size(), 2U);
+  }
+}
+
+// Rows: FR4
+TEST(Fragments, OneSourceHasAQuarterOfThoseHeld) {
+  TestGateway gateway;
+  for (std::uint16_t id = 0; id < 1000; ++id) gateway.from_outside(tiny_orphan(Address(198, 51, 100, 9), id));
+  EXPECT_EQ(gateway.engine.gauges().held_fragments, 512U / 4);
+  EXPECT_EQ(gateway.engine.gauges().held_bytes, 512U / 4 * (28 + 256)) << "with what it takes to hold them";
+}
+
+// Rows: FR4
+TEST(Fragments, ExpiringCountsTheFragmentsOfADatagram) {
+  TestGateway gateway;
+  const auto pieces = cut(udp(kOut1, kExternal).payload(data(800)), 8);
+  for (std::size_t i = 1; i <= 100; ++i) {
+    ASSERT_EQ(gateway.from_outside(pieces[i]).reason, Reason::fragment_held);
+  }
+  gateway.advance(seconds(3));
+  EXPECT_EQ(gateway.engine.expire(gateway.now(), 30), gateway.now());
+  EXPECT_EQ(gateway.released().size(), 30U);
+  EXPECT_EQ(gateway.engine.gauges().held_fragments, 70U);
+  gateway.sweep();
+  EXPECT_EQ(gateway.released().size(), 70U);
+  EXPECT_EQ(gateway.engine.gauges().datagrams, 0U);
+}
+
+// A limit that is lowered is reached in steps, and meanwhile nobody new is held.
+// Rows: FR4
+TEST(Fragments, ALowerLimitIsReachedInSteps) {
+  Policy policy = plain_policy();
+  policy.limits.held_fragments = 4096;
+  policy.limits.fragments = 4096;
+  TestGateway gateway(policy);
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    gateway.from_outside(tiny_orphan(Address(198, 51, 100, static_cast<std::uint8_t>(i % 4)), i));
+  }
+  ASSERT_EQ(gateway.engine.gauges().held_fragments, 1000U);
+  gateway.change([](Policy& changed) { changed.limits.held_fragments = 1; });
+  EXPECT_EQ(gateway.from_outside(tiny_orphan(Address(198, 51, 100, 9), 1)).reason, Reason::fragment_limit);
+  EXPECT_EQ(gateway.released().size(), Fragments::kMostGivenUp);
+  for (int i = 0; i < 3; ++i) gateway.from_outside(tiny_orphan(Address(198, 51, 100, 9), 1));
+  EXPECT_EQ(gateway.engine.gauges().held_fragments, 1U);
+}
+
+// Whoever chooses addresses must not choose where they fall in a table.
+static_assert(!std::is_default_constructible_v<std::hash<Address>>);
 
 TEST(Fragments, MayBeSwitchedOff) {
   Policy policy = plain_policy();

@@ -6,7 +6,6 @@
 
 #include <compare>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,10 +67,3 @@ class Prefix {
 };
 
 }  // namespace nat
-
-template <>
-struct std::hash<nat::Address> {
-  std::size_t operator()(nat::Address address) const noexcept {
-    return std::hash<std::uint32_t>{}(address.value());
-  }
-};

@@ -7,9 +7,8 @@
 namespace nat {
 namespace {
 
-// Fragments of one datagram that are told apart; 65,535 octets in pieces of the smallest IPv4 MTU of
-// practice.
-constexpr std::size_t kMostFragments = 128;
+constexpr std::uint32_t kMostFragments = FragmentedDatagram::kMostFragments;
+constexpr std::uint32_t kLargestDatagram = 65535 + kMostFragments * HeldFragment::kOverhead;
 
 // RFC 1858, RFC 3128: a fragment that begins inside the transport header of a TCP segment.
 bool inside_header(const PacketView& view) {
@@ -17,85 +16,146 @@ bool inside_header(const PacketView& view) {
          view.fragment_offset() < tcp::kHeader;
 }
 
-// Octets that one source may have waiting; one datagram of the largest size is always allowed.
-std::uint32_t share_of_octets(const Policy& policy) {
-  const std::uint32_t most = policy.limits.fragment_bytes;
-  return std::min(most, std::max(most / 4, 65535U));
+struct Bounds {
+  const char* key;
+  std::uint32_t most;   // in all
+  std::uint32_t share;  // of one source
+  // Who uses more than this gives way first when all is used.
+  std::uint32_t part() const { return most / 64; }
+};
+
+// One source has a quarter; one datagram is always allowed, the largest in as many pieces as are told apart.
+Bounds bounds_of(FragmentLimit limit, const Limits& limits) {
+  const auto share = [](std::uint32_t most, std::uint32_t least) {
+    return std::min(most, std::max(most / 4, least));
+  };
+  switch (limit) {
+    case FragmentLimit::datagrams:
+      return {"limits.fragments", limits.fragments, share(limits.fragments, 1)};
+    case FragmentLimit::held:
+      return {"limits.held-fragments", limits.held_fragments, share(limits.held_fragments, kMostFragments)};
+    case FragmentLimit::bytes:
+      break;
+  }
+  return {"limits.fragment-bytes", limits.fragment_bytes, share(limits.fragment_bytes, kLargestDatagram)};
+}
+
+// The key of the limit that forbids to hold another fragment, whatever else would be given up for it; null
+// when there is none. `datagram` is null when it is the first of its datagram to come.
+const char* forbids_holding(const FragmentedDatagram* datagram, std::uint32_t bytes, const Limits& limits) {
+  const auto held = datagram == nullptr ? 0 : static_cast<std::uint32_t>(datagram->held.size());
+  const std::uint32_t held_bytes = datagram == nullptr ? 0 : datagram->held_bytes();
+  const std::pair<FragmentLimit, std::uint32_t> wanted[] = {{FragmentLimit::datagrams, 1},
+                                                            {FragmentLimit::held, held + 1},
+                                                            {FragmentLimit::bytes, held_bytes + bytes}};
+  for (const auto& [limit, amount] : wanted) {
+    const Bounds bounds = bounds_of(limit, limits);
+    if (amount > bounds.share) return bounds.key;
+  }
+  return nullptr;
+}
+
+std::uint32_t cost_of_holding(const PacketView& view) {
+  return HeldFragment::kOverhead + static_cast<std::uint32_t>(view.total_length());
 }
 
 }  // namespace
 
 Verdict Fragments::later(const PacketView& view, const Packet& packet, Realm in, const Policy& policy,
                          TimePoint now) {
+  forget_finished();
   if (inside_header(view)) return {.reason = Reason::fragment_tiny};
-  const auto entry = find_or_make(key_of(view, in), policy, now);
-  if (entry == datagrams_.end()) return {.reason = Reason::fragment_limit};
-  Datagram& datagram = entry->second;
-  if (const auto reason = range_refusal(datagram, range_of(view))) return {.reason = *reason};
-  if (datagram.decision) {
-    datagram.seen.push_back(range_of(view));
-    return apply(*datagram.decision, view);
+  const DatagramKey key = key_of(view, in);
+  const FragmentRange range = FragmentRange::of(view);
+  unsigned budget = kMostGivenUp;
+  FragmentedDatagram* datagram = find(key, now, budget);
+  if (datagram != nullptr) {
+    if (const auto reason = datagram->refusal(range)) return {.reason = *reason};
+    if (datagram->decision) {
+      datagram->add(range);
+      finish_if_complete(*datagram);
+      return apply(*datagram->decision, view);
+    }
   }
-  const auto size = static_cast<std::uint32_t>(view.total_length());
-  if (!evict_octets(entry, size, policy)) return {.reason = Reason::fragment_limit};
-  datagram.seen.push_back(range_of(view));
-  datagram.held.push_back({packet.token, {view.octets().begin(), view.octets().end()}});
-  ++held_count_;
-  held_bytes_ += size;
-  waiting_of_source_[entry->first.source].bytes += size;
+  const std::uint32_t bytes = cost_of_holding(view);
+  const char* const forbidden = forbids_holding(datagram, bytes, policy.limits);
+  if (forbidden != nullptr) limit_met_ = forbidden;
+  const auto room = [&](FragmentLimit limit, std::uint32_t more) {
+    return make_room(limit, key.source, more, datagram, policy, budget);
+  };
+  if (forbidden != nullptr || !(datagram != nullptr || room(FragmentLimit::datagrams, 1)) ||
+      !room(FragmentLimit::held, 1) || !room(FragmentLimit::bytes, bytes)) {
+    return {.reason = Reason::fragment_limit};
+  }
+  if (datagram == nullptr) datagram = &make(key, policy, now + policy.timeouts.fragment_wait);
+  hold(*datagram, range, view, packet.token);
   return {.reason = Reason::fragment_held};
 }
 
 std::optional<Reason> Fragments::first(const PacketView& view, Realm in, const Policy& policy,
                                        TimePoint now) {
-  const auto entry = find_or_make(key_of(view, in), policy, now);
-  if (entry == datagrams_.end()) return Reason::fragment_limit;
-  const auto reason = range_refusal(entry->second, range_of(view));
-  if (!reason) entry->second.seen.push_back(range_of(view));
-  return reason;
-}
-
-Fragments::Preview Fragments::preview(const PacketView& view, Realm in, const Policy& policy,
-                                      TimePoint now) const {
-  if (view.later_fragment() && inside_header(view)) return {Reason::fragment_tiny};
-  const auto known = datagrams_.find(key_of(view, in));
-  const bool fresh = known == datagrams_.end() || known->second.deadline() <= now;
-  if (fresh && policy.limits.fragments == 0) {
-    return {.reason = Reason::fragment_limit, .limit = "limits.fragments"};
-  }
-  std::uint32_t waiting = 0;
-  if (!fresh) {
-    const Datagram& datagram = known->second;
-    if (const auto reason = range_refusal(datagram, range_of(view))) return {*reason};
-    if (view.later_fragment() && datagram.decision) {
-      const Reason reason = datagram.decision->reason;
-      return {action_of(reason) == Action::drop ? Reason::fragment_of_refused : reason, &*datagram.decision};
+  forget_finished();
+  const DatagramKey key = key_of(view, in);
+  const FragmentRange range = FragmentRange::of(view);
+  unsigned budget = kMostGivenUp;
+  FragmentedDatagram* datagram = find(key, now, budget);
+  if (datagram != nullptr) {
+    if (const auto reason = datagram->refusal(range)) return reason;
+  } else {
+    if (!make_room(FragmentLimit::datagrams, key.source, 1, nullptr, policy, budget)) {
+      return Reason::fragment_limit;
     }
-    for (const Held& held : datagram.held) waiting += static_cast<std::uint32_t>(held.octets.size());
+    datagram = &make(key, policy, now + policy.timeouts.fragment_wait);
   }
-  if (!view.later_fragment()) return {Reason::translated};
-  // Everybody else's would be given up for it.
-  const bool room = waiting + view.total_length() <= share_of_octets(policy);
-  if (room) return {Reason::fragment_held};
-  return {.reason = Reason::fragment_limit, .limit = "limits.fragment-bytes"};
+  datagram->add(range);
+  return std::nullopt;
 }
 
 void Fragments::decide(const DatagramKey& key, const FragmentDecision& decision, TimePoint deadline) {
   const auto entry = datagrams_.find(key);
   if (entry == datagrams_.end() || entry->second.decision) return;
-  Datagram& datagram = entry->second;
-  decided_.splice(decided_.end(), waiting_, datagram.position);
-  no_longer_waiting(key.source, datagram);
+  FragmentedDatagram& datagram = entry->second;
   datagram.decision = decision;
   deadlines_.erase(datagram.due);
-  datagram.due = deadlines_.emplace(deadline, key);
-  for (Held& held : datagram.held) {
+  datagram.due = deadlines_.emplace(deadline, &datagram);
+  std::vector<HeldFragment> held;
+  const std::uint32_t bytes = datagram.held_bytes();
+  held.swap(datagram.held);
+  if (!held.empty()) use_.let_go(datagram, static_cast<std::uint32_t>(held.size()), bytes);
+  for (HeldFragment& fragment : held) {
     PacketView view;
-    if (PacketView::parse(held.octets, view)) continue;
+    if (PacketView::parse(fragment.octets, view)) continue;
     const Verdict verdict = apply(decision, view);
-    released_.push_back({held.token, verdict, std::move(held.octets), key.in});
+    released_.push_back({fragment.token, verdict, std::move(fragment.octets), key.in});
   }
-  datagram.held.clear();
+  finish_if_complete(datagram);
+}
+
+Fragments::Preview Fragments::preview(const PacketView& view, Realm in, const Policy& policy, TimePoint now,
+                                      std::optional<Reason> happened) const {
+  if (view.later_fragment() && inside_header(view)) return {Reason::fragment_tiny};
+  const auto entry = datagrams_.find(key_of(view, in));
+  const FragmentedDatagram* known = entry == datagrams_.end() ? nullptr : &entry->second;
+  if (happened == Reason::fragment_of_refused) {
+    const bool decided = known != nullptr && known->decision;
+    return {*happened, decided ? &*known->decision : nullptr};
+  }
+  if (known != nullptr && (known == finished_ || known->due->first <= now)) known = nullptr;
+  if (known == nullptr && policy.limits.fragments == 0) {
+    return {.reason = Reason::fragment_limit, .limit = "limits.fragments"};
+  }
+  if (known != nullptr) {
+    if (const auto reason = known->refusal(FragmentRange::of(view))) return {*reason};
+    if (view.later_fragment() && known->decision) {
+      const Reason reason = known->decision->reason;
+      return {action_of(reason) == Action::drop ? Reason::fragment_of_refused : reason, &*known->decision};
+    }
+  }
+  if (!view.later_fragment()) return {Reason::translated};
+  // Everybody else's would be given up for it.
+  const char* const forbidden = forbids_holding(known, cost_of_holding(view), policy.limits);
+  if (forbidden == nullptr) return {Reason::fragment_held};
+  return {.reason = Reason::fragment_limit, .limit = forbidden};
 }
 
 Verdict Fragments::apply(const FragmentDecision& decision, const PacketView& view) {
@@ -110,96 +170,91 @@ Verdict Fragments::apply(const FragmentDecision& decision, const PacketView& vie
   return verdict;
 }
 
-Fragments::Range Fragments::range_of(const PacketView& view) {
-  return {static_cast<std::uint32_t>(view.fragment_offset()),
-          static_cast<std::uint32_t>(view.fragment_offset() + view.transport_length())};
-}
-
-std::optional<Reason> Fragments::range_refusal(const Datagram& datagram, Range range) {
-  for (const Range& other : datagram.seen) {
-    if (range.begin < other.end && other.begin < range.end) return Reason::fragment_overlap;
-  }
-  if (datagram.seen.size() >= kMostFragments) return Reason::fragment_limit;
-  return std::nullopt;
-}
-
-Fragments::Map::iterator Fragments::find_or_make(const DatagramKey& key, const Policy& policy,
-                                                 TimePoint now) {
+FragmentedDatagram* Fragments::find(const DatagramKey& key, TimePoint now, unsigned& budget) {
   const auto known = datagrams_.find(key);
-  if (known != datagrams_.end()) {
-    if (known->second.deadline() > now) return known;
-    remove(known, Reason::fragment_timeout);
-  }
-  if (!evict(key.source, policy)) return datagrams_.end();
-  const auto entry = datagrams_.try_emplace(key).first;
-  entry->second.position = waiting_.insert(waiting_.end(), key);
-  entry->second.due = deadlines_.emplace(now + policy.timeouts.fragment_wait, key);
-  ++waiting_of_source_[key.source].datagrams;
-  return entry;
+  if (known == datagrams_.end()) return nullptr;
+  if (known->second.due->first > now) return &known->second;
+  give_up(known->second, Reason::fragment_timeout, "", budget);
+  return nullptr;
 }
 
-bool Fragments::evict(Address source, const Policy& policy) {
-  const std::uint32_t most = policy.limits.fragments;
-  if (most == 0) return false;
-  const auto own = waiting_of_source_.find(source);
-  if (own != waiting_of_source_.end() && own->second.datagrams >= std::max(1U, most / 4)) {
-    give_up_oldest(&source, nullptr);
+FragmentedDatagram& Fragments::make(const DatagramKey& key, const Policy& policy, TimePoint deadline) {
+  // So that no single packet waits while thousands of others are hashed anew.
+  if (datagrams_.bucket_count() < policy.limits.fragments) {
+    datagrams_.reserve(policy.limits.fragments);
+    use_.reserve(policy.limits.fragments);
   }
-  while (datagrams_.size() >= most) {
-    const Order& order = waiting_.empty() ? decided_ : waiting_;
-    remove(datagrams_.find(order.front()), Reason::fragment_limit);
-  }
-  return true;
+  FragmentedDatagram& datagram = datagrams_.try_emplace(key).first->second;
+  datagram.key = key;
+  datagram.due = deadlines_.emplace(deadline, &datagram);
+  use_.add(datagram);
+  return datagram;
 }
 
-bool Fragments::evict_octets(Map::iterator entry, std::uint32_t size, const Policy& policy) {
-  const std::uint32_t most = policy.limits.fragment_bytes;
-  const std::uint32_t share = share_of_octets(policy);
-  const DatagramKey& key = entry->first;
-  while (waiting_of_source_[key.source].bytes + size > share) {
-    if (!give_up_oldest(&key.source, &key)) return false;
-  }
-  while (held_bytes_ + size > most) {
-    if (!give_up_oldest(nullptr, &key)) return false;
-  }
-  return true;
+void Fragments::hold(FragmentedDatagram& datagram, FragmentRange range, const PacketView& view,
+                     std::uint64_t token) {
+  datagram.add(range);
+  datagram.held.push_back({token, {view.octets().begin(), view.octets().end()}});
+  use_.held(datagram, datagram.held.back().bytes());
 }
 
-bool Fragments::give_up_oldest(const Address* source, const DatagramKey* spared) {
-  const auto oldest = std::find_if(waiting_.begin(), waiting_.end(), [&](const DatagramKey& key) {
-    return (source == nullptr || key.source == *source) && (spared == nullptr || key != *spared);
-  });
-  if (oldest == waiting_.end()) return false;
-  remove(datagrams_.find(*oldest), Reason::fragment_limit);
-  return true;
+void Fragments::finish_if_complete(FragmentedDatagram& datagram) {
+  if (datagram.complete()) finished_ = &datagram;
 }
 
-void Fragments::no_longer_waiting(Address source, const Datagram& datagram) {
-  const auto own = waiting_of_source_.find(source);
-  for (const Held& held : datagram.held) {
-    const auto size = static_cast<std::uint32_t>(held.octets.size());
-    --held_count_;
-    held_bytes_ -= size;
-    own->second.bytes -= size;
-  }
-  if (--own->second.datagrams == 0) waiting_of_source_.erase(own);
+// Not at once, so that who explains what became of its last fragments finds it.
+void Fragments::forget_finished() {
+  if (finished_ != nullptr) remove(*finished_);
 }
 
-void Fragments::remove(Map::iterator entry, Reason reason) {
-  Datagram& datagram = entry->second;
-  if (!datagram.decision) no_longer_waiting(entry->first.source, datagram);
-  for (Held& held : datagram.held) {
-    released_.push_back({held.token, {.reason = reason}, std::move(held.octets), entry->first.in});
-  }
-  order_of(datagram).erase(datagram.position);
+void Fragments::remove(FragmentedDatagram& datagram) {
+  if (finished_ == &datagram) finished_ = nullptr;
+  use_.remove(datagram);
   deadlines_.erase(datagram.due);
-  datagrams_.erase(entry);
+  const DatagramKey key = datagram.key;
+  datagrams_.erase(key);
+}
+
+bool Fragments::give_up(FragmentedDatagram& datagram, Reason reason, const char* limit, unsigned& budget) {
+  const auto going = static_cast<std::uint32_t>(std::min<std::size_t>(budget, datagram.held.size()));
+  const auto end = datagram.held.begin() + going;
+  std::uint32_t bytes = 0;
+  for (auto fragment = datagram.held.begin(); fragment != end; ++fragment) {
+    bytes += fragment->bytes();
+    released_.push_back(
+        {fragment->token, {.reason = reason}, std::move(fragment->octets), datagram.key.in, limit});
+  }
+  datagram.held.erase(datagram.held.begin(), end);
+  if (going > 0) use_.let_go(datagram, going, bytes);
+  budget -= std::min(budget, std::max(going, 1U));
+  if (!datagram.held.empty()) return false;
+  remove(datagram);
+  return true;
+}
+
+bool Fragments::make_room(FragmentLimit limit, Address source, std::uint32_t more,
+                          const FragmentedDatagram* spared, const Policy& policy, unsigned& budget) {
+  const Bounds bounds = bounds_of(limit, policy.limits);
+  const auto give_up_one = [&](FragmentedDatagram* datagram) {
+    return datagram != nullptr && budget > 0 &&
+           give_up(*datagram, Reason::fragment_limit, bounds.key, budget);
+  };
+  bool room = more <= bounds.share;
+  while (room && use_.of(source, limit) + more > bounds.share) {
+    room = give_up_one(use_.oldest_of(source, limit, spared));
+  }
+  while (room && use_.total(limit) + more > bounds.most) {
+    room = give_up_one(use_.first_to_go(limit, bounds.part(), spared));
+  }
+  if (!room) limit_met_ = bounds.key;
+  return room;
 }
 
 bool Fragments::expire(TimePoint now, unsigned budget) {
-  for (; next_deadline() <= now; --budget) {
+  forget_finished();
+  while (next_deadline() <= now) {
     if (budget == 0) return true;
-    remove(datagrams_.find(deadlines_.begin()->second), Reason::fragment_timeout);
+    give_up(*deadlines_.begin()->second, Reason::fragment_timeout, "", budget);
   }
   return false;
 }
@@ -212,6 +267,7 @@ bool Fragments::take_released(Released& released, Realm& in) {
   released_.pop_front();
   released = {current_.token, current_.verdict, current_.octets};
   in = current_.in;
+  limit_met_ = current_.limit;
   return true;
 }
 

@@ -4,15 +4,27 @@
 // identification, side) and applied to the others; those that come before it are held, in bounded memory,
 // until it arrives. Fragments that overlap are refused (RFC 1858): nobody sends them who means well.
 //
-// Bounds: datagrams, octets held, time; and one source may have at most a quarter of the datagrams that wait
-// and of their octets, so that a flood of one source's orphans pushes out its own. Each datagram has the time
-// that was in force when it came or was decided, however the policy changes: deadlines are kept in their own
-// order, which costs a datagram a few comparisons, and a packet of a known one nothing.
+// A datagram of which every octet was seen is complete, and is forgotten: its identification is free for
+// another (RFC 791 section 3.2). Whatever comes with the same key begins a new datagram. A first fragment is
+// judged again like any packet. Another one, be it a duplicate that the network made or the beginning of a
+// new datagram in another order, is held until a first fragment comes, and given up when none does; it never
+// follows the decision of the one before. So completeness opens no way around the filter: ports and flags are
+// in octets that only first fragments carry (fragments that begin inside a TCP header are refused), each
+// first fragment is judged, and no fragment goes on that overlaps another of its own datagram.
+//
+// Bounds: datagrams, fragments held, bytes of those, time. One source has a quarter of each at most, of the
+// datagrams that wait and of those decided alike; where all is used, who uses most gives way
+// (fragment_use.h). Each datagram has the time that was in force when it came or was decided, however the
+// policy changes.
+//
+// Work: a call gives up at most kMostGivenUp fragments and datagrams, and where that makes no room, the
+// newcomer is refused. A first fragment lets at most FragmentedDatagram::kMostFragments others go. Whom to
+// give up is found at once; to keep deadlines and uses in order takes a few comparisons, and only when a
+// datagram comes or goes or a fragment is held: a packet of a decided one needs none.
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <list>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -21,29 +33,16 @@
 #include "translation/base/siphash.h"
 #include "translation/net/verdict.h"
 #include "translation/policy/policy.h"
+#include "translation/protocols/fragment_use.h"
+#include "translation/protocols/fragmented_datagram.h"
 
 namespace nat {
 
-struct DatagramKey {
-  Address source, destination;
-  std::uint16_t identification = 0;
-  std::uint8_t protocol = 0;
-  Realm in = Realm::internal;
-  bool operator==(const DatagramKey&) const = default;
-};
-
-// What happens to every fragment of a datagram once its first one has been through the pipeline.
-struct FragmentDecision {
-  Reason reason = Reason::translated;
-  Realm out = Realm::external;
-  Address hairpin_source{};
-  Address source, destination;  // after the rewrite
-  std::uint16_t identification = 0;
-};
-
 class Fragments {
  public:
-  explicit Fragments(const HashSecret& secret) : datagrams_(16, KeyHash{secret}) {}
+  static constexpr unsigned kMostGivenUp = 256;
+
+  explicit Fragments(const HashSecret& secret) : datagrams_(16, KeyHash{secret}), use_(secret) {}
 
   // A fragment that is not the first. Applies the decision if there is one, else holds the fragment (or drops
   // it).
@@ -54,38 +53,39 @@ class Fragments {
   void decide(const DatagramKey& key, const FragmentDecision& decision, TimePoint deadline);
 
   // What later() would say, without doing it; for a first fragment `translated`, or why first() would refuse
-  // it. With the decision that would be applied.
+  // it. With the decision that would be applied. `happened` is what later() has just said, where that is the
+  // question.
   struct Preview {
     Reason reason = Reason::fragment_held;
     const FragmentDecision* decision = nullptr;
     const char* limit = "";  // the key of the limit that is met, where it is one of the configuration
   };
-  Preview preview(const PacketView& view, Realm in, const Policy& policy, TimePoint now) const;
+  Preview preview(const PacketView& view, Realm in, const Policy& policy, TimePoint now,
+                  std::optional<Reason> happened = std::nullopt) const;
+  // The key of the limit for which the last fragment was refused or, of those that take_released() gave,
+  // given up.
+  const char* limit_met() const { return limit_met_; }
 
-  // Gives up what has waited too long. At most `budget` datagrams; true when more is due.
+  // Gives up what has waited too long, and forgets what was decided long ago. At most `budget` records: a
+  // datagram is as many as it holds fragments, and at least one. True when more is due.
   bool expire(TimePoint now, unsigned budget);
   TimePoint next_deadline() const;
 
   // Held fragments that can go, in order, and the side they came from.
   bool take_released(Released& released, Realm& in);
 
-  std::uint32_t datagrams() const { return static_cast<std::uint32_t>(datagrams_.size()); }
-  std::uint32_t held() const { return held_count_; }
-  std::uint32_t held_bytes() const { return held_bytes_; }
+  std::uint32_t datagrams() const {
+    return static_cast<std::uint32_t>(datagrams_.size()) - (finished_ == nullptr ? 0 : 1);
+  }
+  std::uint32_t held() const { return use_.total(FragmentLimit::held); }
+  // Of fragments held, with what it takes to hold them (HeldFragment::kOverhead).
+  std::uint32_t held_bytes() const { return use_.total(FragmentLimit::bytes); }
 
   static DatagramKey key_of(const PacketView& view, Realm in) {
     return {view.source_address(), view.destination_address(), view.identification(), view.ip_protocol(), in};
   }
 
  private:
-  struct Held {
-    std::uint64_t token;
-    std::vector<std::uint8_t> octets;
-  };
-  struct Range {
-    std::uint32_t begin, end;
-  };
-  struct Datagram;
   struct KeyHash {
     HashSecret secret;
     std::size_t operator()(const DatagramKey& key) const {
@@ -94,50 +94,34 @@ class Fragments {
                            static_cast<std::uint64_t>(key.in));
     }
   };
-  using Map = std::unordered_map<DatagramKey, Datagram, KeyHash>;
-  using Order = std::list<DatagramKey>;
-  using Deadlines = std::multimap<TimePoint, DatagramKey>;
-  struct Datagram {
-    std::optional<FragmentDecision> decision;
-    std::vector<Range> seen;
-    std::vector<Held> held;
-    Order::iterator position;
-    Deadlines::iterator due;
-    TimePoint deadline() const { return due->first; }
-  };
   struct Pending {
     std::uint64_t token = 0;
     Verdict verdict;
     std::vector<std::uint8_t> octets;
     Realm in = Realm::internal;
+    const char* limit = "";
   };
 
-  Map::iterator find_or_make(const DatagramKey& key, const Policy& policy, TimePoint now);
-  static std::optional<Reason> range_refusal(const Datagram& datagram, Range range);
-  static Range range_of(const PacketView& view);
+  FragmentedDatagram* find(const DatagramKey& key, TimePoint now, unsigned& budget);
+  FragmentedDatagram& make(const DatagramKey& key, const Policy& policy, TimePoint deadline);
   static Verdict apply(const FragmentDecision& decision, const PacketView& view);
-  void remove(Map::iterator entry, Reason reason);
-  bool evict(Address source, const Policy& policy);
-  // Room to hold another fragment of that datagram: within its source's share of the octets, and within all.
-  bool evict_octets(Map::iterator entry, std::uint32_t size, const Policy& policy);
-  // Drops what waits longest, of one source or of all. False when there is nothing but `spared`.
-  bool give_up_oldest(const Address* source, const DatagramKey* spared);
-  void no_longer_waiting(Address source, const Datagram& datagram);
-  Order& order_of(const Datagram& datagram) { return datagram.decision ? decided_ : waiting_; }
+  void hold(FragmentedDatagram& datagram, FragmentRange range, const PacketView& view, std::uint64_t token);
+  void finish_if_complete(FragmentedDatagram& datagram);
+  void forget_finished();
+  void remove(FragmentedDatagram& datagram);
+  // Where `budget` ends, the datagram stays with what it holds yet, and the answer is no.
+  bool give_up(FragmentedDatagram& datagram, Reason reason, const char* limit, unsigned& budget);
+  // Room for `more`, within the source's share and within all; `spared` is not given up for it.
+  bool make_room(FragmentLimit limit, Address source, std::uint32_t more, const FragmentedDatagram* spared,
+                 const Policy& policy, unsigned& budget);
 
-  Map datagrams_;
-  Order waiting_;  // without a first fragment, oldest first
-  Order decided_;
-  Deadlines deadlines_;  // of all
-  struct Waiting {
-    std::uint32_t datagrams = 0;
-    std::uint32_t bytes = 0;
-  };
-  std::unordered_map<Address, Waiting> waiting_of_source_;
+  std::unordered_map<DatagramKey, FragmentedDatagram, KeyHash> datagrams_;
+  std::multimap<TimePoint, FragmentedDatagram*> deadlines_;
+  FragmentUse use_;
+  FragmentedDatagram* finished_ = nullptr;  // complete; forgotten with the next call
   std::deque<Pending> released_;
   Pending current_;
-  std::uint32_t held_count_ = 0;
-  std::uint32_t held_bytes_ = 0;
+  const char* limit_met_ = "";
 };
 
 }  // namespace nat

@@ -58,6 +58,7 @@ Remedy more_ports(const Refused& refused, const Policy& policy) {
 
 Remedy more_fragments(const Refused& refused, const Limits& limits) {
   if (refused.limit == "limits.fragments") return more(refused.limit, limits.fragments, 65536);
+  if (refused.limit == "limits.held-fragments") return more(refused.limit, limits.held_fragments, 262144);
   if (refused.limit == "limits.fragment-bytes")
     return more(refused.limit, std::max(limits.fragment_bytes, 65536U), 1U << 30);
   return none("a datagram in so many pieces is no honest one");

@@ -100,16 +100,14 @@ bool Tracer::fragment(const PacketView& view, Realm in, std::optional<Reason> ha
   // A first fragment that went on is known, and would seem to overlap itself.
   const bool of_memory = happened == Reason::fragment_overlap || happened == Reason::fragment_limit;
   if (happened && !view.later_fragment() && !of_memory) return true;
-  const Fragments::Preview preview = fragments_.preview(view, in, policy, state_.now);
+  const Fragments::Preview preview = fragments_.preview(view, in, policy, state_.now, happened);
   const bool given_up = happened == Reason::fragment_timeout ||
                         (happened == Reason::fragment_limit && preview.reason != *happened);
   if (given_up) {
     draft.step("fragments", "deny",
                "waited for the first fragment, at most " + clock_text(policy.timeouts.fragment_wait) +
                    " (fragments.wait)");
-    // For another's sake: for want of places, or, where there are enough, of octets.
-    const bool places = fragments_.datagrams() < policy.limits.fragments / 4;
-    draft.facts.limit = places ? "limits.fragment-bytes" : "limits.fragments";
+    draft.facts.limit = fragments_.limit_met();
     return false;
   }
   if (!view.later_fragment() && preview.reason == Reason::translated) {

@@ -71,9 +71,16 @@ class Nfqueue : public Backend {
   }
   void release(const Released& released) override;
   void send(const GeneratedPacket& own) noexcept override { send_answer(answers_.get(), own.octets); }
+  std::uint64_t overruns() const override { return read_statistics().overruns; }
   std::vector<std::pair<std::string, std::uint64_t>> stats() const override;
 
  private:
+  // Of natd's queues, as the kernel counts.
+  struct Statistics {
+    std::uint64_t waiting = 0;
+    std::uint64_t overruns = 0;
+  };
+  Statistics read_statistics() const;
   void set_sysctls(const Links& links);
   void install_rules(const Links& links);
 
@@ -169,9 +176,8 @@ void Nfqueue::release(const Released& released) {
   queues_[held.queue]->decide_late(held.id, verdict, released.octets);
 }
 
-std::vector<std::pair<std::string, std::uint64_t>> Nfqueue::stats() const {
-  std::uint64_t waiting = 0;
-  std::uint64_t overruns = 0;
+Nfqueue::Statistics Nfqueue::read_statistics() const {
+  Statistics statistics;
   std::ifstream file(kStatisticsFile);
   for (std::string line; std::getline(file, line);) {
     // queue number, port id, waiting, copy mode, copy range, dropped as the queue was full, dropped as the
@@ -180,9 +186,14 @@ std::vector<std::pair<std::string, std::uint64_t>> Nfqueue::stats() const {
     std::uint64_t field[7] = {};
     for (std::uint64_t& value : field) words >> value;
     if (field[0] < settings_.first_queue || field[0] >= settings_.first_queue + settings_.queues) continue;
-    waiting += field[2];
-    overruns += field[5] + field[6];
+    statistics.waiting += field[2];
+    statistics.overruns += field[5] + field[6];
   }
+  return statistics;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Nfqueue::stats() const {
+  const auto [waiting, overruns] = read_statistics();
   std::uint64_t failures = 0;
   for (const auto& queue : queues_) failures += queue->failures();
   return {{"queue-waiting", waiting}, {"queue-overruns", overruns}, {"queue-verdicts-refused", failures}};

@@ -20,6 +20,9 @@ namespace {
 // Memory that the kernel may spend on one packet that waits to be read: most are at most an Ethernet frame.
 constexpr std::size_t kReceiveBytesPerPacket = 2560;
 constexpr int kSendBuffer = 8 << 20;  // a batch of the largest packets
+// Verdicts of one sendmsg: the kernel takes 1024 pieces, and as many octets as the buffer has.
+constexpr std::size_t kMostNoted = 512;
+constexpr std::size_t kMostNotedOctets = 6 << 20;
 constexpr int kWholePacket = 0xffff;
 
 constexpr std::size_t kAttributeHeader = 4;
@@ -50,6 +53,22 @@ void put_payload_header(nlmsghdr* message, std::uint8_t* attribute, std::size_t 
   message->nlmsg_len += static_cast<std::uint32_t>(kAttributeHeader + ((length + 3) & ~std::size_t{3}));
 }
 
+// A whole verdict in one piece, with a copy of the packet where it is rewritten.
+std::vector<std::uint8_t> verdict_message(std::uint16_t queue, std::uint32_t id, const QueueVerdict& verdict,
+                                          std::span<const std::uint8_t> octets) {
+  const bool carries = verdict.accept && verdict.rewritten;
+  std::vector<std::uint8_t> buffer(kVerdictHeaders + kMarkAttribute + kAttributeHeader +
+                                   (carries ? octets.size() + 3 : 0));
+  nlmsghdr* message = put_verdict(buffer.data(), queue, id, verdict);
+  if (carries) {
+    std::uint8_t* attribute = buffer.data() + message->nlmsg_len;
+    put_payload_header(message, attribute, octets.size());
+    std::copy(octets.begin(), octets.end(), attribute + kAttributeHeader);
+  }
+  buffer.resize(message->nlmsg_len);
+  return buffer;
+}
+
 }  // namespace
 
 Queue::Queue(std::uint16_t number, std::uint32_t length)
@@ -68,6 +87,7 @@ Queue::Queue(std::uint16_t number, std::uint32_t length)
     messages_[i].msg_hdr.msg_iov = &buffers_[i];
     messages_[i].msg_hdr.msg_iovlen = 1;
   }
+  verdicts_.reserve(kMostNoted);
   bind(length);
 }
 
@@ -100,7 +120,6 @@ void Queue::bind(std::uint32_t length) {
 
 std::span<const QueuedPacket> Queue::receive() {
   const int count = recvmmsg(socket_.get(), messages_.data(), kBatch, MSG_DONTWAIT, nullptr);
-  verdict_count_ = 0;
   std::size_t packets = 0;
   for (int i = 0; i < count; ++i) {
     auto* message = static_cast<nlmsghdr*>(buffers_[static_cast<std::size_t>(i)].iov_base);
@@ -143,35 +162,48 @@ bool Queue::parse(nlmsghdr* message, std::size_t length, QueuedPacket& packet) {
 // the headers the packet came with. Without, it goes into the room in front.
 void Queue::decide(std::size_t index, const QueueVerdict& verdict) {
   const QueuedPacket& packet = packets_[index];
-  iovec& part = verdicts_[verdict_count_++];
   if (!verdict.accept || !verdict.rewritten) {
     nlmsghdr* message = put_verdict(starts_[index], number_, packet.id, verdict);
-    part = {message, message->nlmsg_len};
+    note(message, message->nlmsg_len);
     return;
   }
   std::uint8_t* attribute = packet.octets.data() - kAttributeHeader;
   std::uint8_t* headers = attribute - kVerdictHeaders - (verdict.marked ? kMarkAttribute : 0);
   nlmsghdr* message = put_verdict(headers, number_, packet.id, verdict);
   put_payload_header(message, attribute, packet.octets.size());
-  part = {message, message->nlmsg_len};
+  note(message, message->nlmsg_len);
+}
+
+void Queue::decide_held(std::uint32_t id, const QueueVerdict& verdict, std::span<const std::uint8_t> octets) {
+  std::vector<std::uint8_t> message = verdict_message(number_, id, verdict, octets);
+  note(message.data(), message.size());
+  held_verdicts_.push_back(std::move(message));  // its octets stay where they are
+}
+
+void Queue::note(void* message, std::size_t length) {
+  if (verdicts_.size() == kMostNoted || noted_octets_ + length > kMostNotedOctets) flush();
+  verdicts_.push_back({message, length});
+  noted_octets_ += length;
 }
 
 void Queue::flush() {
-  if (verdict_count_ == 0) return;
+  if (verdicts_.empty()) return;
   msghdr message{};
   message.msg_iov = verdicts_.data();
-  message.msg_iovlen = verdict_count_;
+  message.msg_iovlen = verdicts_.size();
   if (sendmsg(socket_.get(), &message, 0) < 0) send_one_by_one();
-  verdict_count_ = 0;
+  verdicts_.clear();
+  held_verdicts_.clear();
+  noted_octets_ = 0;
 }
 
 // The kernel found no memory for the batch. A packet whose verdict cannot be sent would stay in the queue for
 // ever, so one that is too large for the moment is dropped with a short verdict.
 void Queue::send_one_by_one() {
-  for (std::size_t i = 0; i < verdict_count_; ++i) {
-    if (send(socket_.get(), verdicts_[i].iov_base, verdicts_[i].iov_len, 0) >= 0) continue;
+  for (const iovec& verdict : verdicts_) {
+    if (send(socket_.get(), verdict.iov_base, verdict.iov_len, 0) >= 0) continue;
     failures_.fetch_add(1, std::memory_order_relaxed);
-    auto* message = static_cast<nlmsghdr*>(verdicts_[i].iov_base);
+    auto* message = static_cast<nlmsghdr*>(verdict.iov_base);
     auto* header = static_cast<nfqnl_msg_verdict_hdr*>(
         mnl_attr_get_payload(static_cast<nlattr*>(mnl_nlmsg_get_payload_offset(message, sizeof(nfgenmsg)))));
     header->verdict = htonl(NF_DROP);
@@ -181,23 +213,10 @@ void Queue::send_one_by_one() {
 }
 
 void Queue::decide_late(std::uint32_t id, const QueueVerdict& verdict, std::span<const std::uint8_t> octets) {
-  alignas(nlmsghdr) std::array<std::uint8_t, kHeadroom> headers{};
-  nlmsghdr* message = put_verdict(headers.data(), number_, id, verdict);
-  std::array<iovec, 3> parts{};
-  std::array<std::uint8_t, 4> padding{};
-  std::size_t count = 1;
-  parts[0] = {headers.data(), message->nlmsg_len};
-  if (verdict.accept && verdict.rewritten) {
-    parts[0].iov_len += kAttributeHeader;
-    put_payload_header(message, headers.data() + message->nlmsg_len, octets.size());
-    parts[1] = {const_cast<std::uint8_t*>(octets.data()), octets.size()};
-    parts[2] = {padding.data(), message->nlmsg_len - parts[0].iov_len - octets.size()};
-    count = parts.size();
+  const std::vector<std::uint8_t> message = verdict_message(number_, id, verdict, octets);
+  if (send(socket_.get(), message.data(), message.size(), 0) < 0) {
+    failures_.fetch_add(1, std::memory_order_relaxed);
   }
-  msghdr datagram{};
-  datagram.msg_iov = parts.data();
-  datagram.msg_iovlen = count;
-  if (sendmsg(socket_.get(), &datagram, 0) < 0) failures_.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace nat

@@ -3,7 +3,8 @@
 //
 // Packets are seen whole and finished: without the GSO flag the kernel segments large ones and completes
 // their checksums before it queues them. They stay in the buffers they came in until the next receive(), and
-// a verdict carries its packet back from there; nothing is copied or allocated per packet.
+// a verdict carries its packet back from there; nothing is copied or allocated per packet. The exception are
+// packets that were held over from an earlier batch: natd keeps their octets, the kernel keeps their place.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -51,11 +53,15 @@ class Queue {
 
   // The packets that wait, at most kBatch, valid until the next call; none when none wait.
   std::span<const QueuedPacket> receive();
-  // Notes the verdict for the packet with this index in the batch; flush() sends them all.
+  // Notes the verdict for the packet with this index in the batch; flush() sends them all, and the packets go
+  // on in the order in which they were decided.
   void decide(std::size_t index, const QueueVerdict& verdict);
+  // The same for a packet of an earlier batch, whose octets somebody else kept; they are copied.
+  void decide_held(std::uint32_t id, const QueueVerdict& verdict, std::span<const std::uint8_t> octets);
   void flush();
 
-  // For a packet of an earlier batch, whose octets somebody else kept. Any thread.
+  // At once, and so before what is noted: for a packet of an earlier batch for which no order is to be kept.
+  // Any thread.
   void decide_late(std::uint32_t id, const QueueVerdict& verdict, std::span<const std::uint8_t> octets);
 
   // Verdicts that the kernel did not take.
@@ -69,6 +75,7 @@ class Queue {
 
   void bind(std::uint32_t length);
   bool parse(nlmsghdr* message, std::size_t length, QueuedPacket& packet);
+  void note(void* message, std::size_t length);
   void send_one_by_one();
 
   std::uint16_t number_;
@@ -78,8 +85,9 @@ class Queue {
   std::array<iovec, kBatch> buffers_{};
   std::array<QueuedPacket, kBatch> packets_{};
   std::array<std::uint8_t*, kBatch> starts_{};  // of their slots
-  std::array<iovec, kBatch> verdicts_{};
-  std::size_t verdict_count_ = 0;
+  std::vector<iovec> verdicts_;                 // noted
+  std::size_t noted_octets_ = 0;
+  std::vector<std::vector<std::uint8_t>> held_verdicts_;  // those of them that are not in slots
   std::atomic<std::uint64_t> failures_{0};
 };
 

@@ -87,8 +87,18 @@ void Worker::translate(std::span<const QueuedPacket> batch) {
       const QueuedPacket& packet = batch[places[i]];
       queue_.decide(places[i], queue_verdict(hook_points[i], verdict, packet.octets, packet.mark, *links));
     }
-    while (engine->take_released(released)) backend_.release(released);
+    while (engine->take_released(released)) release(released, *links);
   }
+}
+
+// Behind the verdicts that are noted, so that a first fragment leaves before those that waited for it. All
+// fragments of a datagram come to one queue: the kernel chooses it by their addresses.
+void Worker::release(const Released& released, const Links& links) {
+  const HeldPacket held = HeldPacket::of(released.token);
+  if (held.queue != index_) return backend_.release(released);
+  queue_.decide_held(
+      held.id, queue_verdict(held.hook_point, released.verdict, released.octets, held.operator_mark, links),
+      released.octets);
 }
 
 }  // namespace nat

@@ -22,8 +22,8 @@ void send_answer(int socket, std::span<const std::uint8_t> octets) noexcept;
 
 class Worker {
  public:
-  // `backend` finishes held packets (Backend::release), `answers` is a raw socket for ICMP errors. All
-  // references outlive the worker. The thread runs until the worker is destroyed.
+  // `backend` finishes held packets of other queues (Backend::release), `answers` is a raw socket for ICMP
+  // errors. All references outlive the worker. The thread runs until the worker is destroyed.
   Worker(std::uint8_t index, Queue& queue, SharedEngine& engine, Backend& backend, const SharedLinks& links,
          int answers);
   ~Worker();
@@ -33,6 +33,7 @@ class Worker {
  private:
   void run();
   void translate(std::span<const QueuedPacket> batch);
+  void release(const Released& released, const Links& links);
 
   const std::uint8_t index_;
   Queue& queue_;

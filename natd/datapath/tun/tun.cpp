@@ -110,6 +110,7 @@ class Tun : public Backend {
   void exemptions_changed(const std::vector<Exemption>& exempt) override;
   void release(const Released& released) override;
   void send(const GeneratedPacket& own) noexcept override;
+  std::uint64_t overruns() const override;
   std::vector<std::pair<std::string, std::uint64_t>> stats() const override;
 
  private:
@@ -269,14 +270,16 @@ void Tun::exemptions_changed(const std::vector<Exemption>& exempt) {
   checked({"nft", "-f", "-"}, exempt_rules(kTunTable, exempt));
 }
 
+std::uint64_t Tun::overruns() const {
+  const auto of = [](const std::optional<TunDevice>& device) { return device ? device->overruns() : 0; };
+  return of(internal_) + of(external_);
+}
+
 std::vector<std::pair<std::string, std::uint64_t>> Tun::stats() const {
-  const auto overruns = [](const std::optional<TunDevice>& device) {
-    return device ? device->overruns() : 0;
-  };
   return {{"packets-read", counters_.read},
           {"packets-written", counters_.written},
           {"write-errors", counters_.write_errors},
-          {"queue-overruns", overruns(internal_) + overruns(external_)}};
+          {"queue-overruns", overruns()}};
 }
 
 }  // namespace
