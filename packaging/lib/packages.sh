@@ -20,7 +20,7 @@ bench_packages=(iperf3)
 
 # To run every test.
 test_packages=(
-  python3-pytest python3-scapy coturn
+  python3-pytest python3-pytest-xdist python3-scapy coturn
   clang clang-format clang-tidy llvm libclang-rt-14-dev
 )
 

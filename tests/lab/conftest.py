@@ -1,6 +1,7 @@
 """Fixtures of the lab tests. A test that asks for `natd` runs once on every datapath."""
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -20,12 +21,28 @@ def stop_like_ctrl_c(_number, _frame):
 def pytest_configure(config):
     if os.geteuid() != 0:
         pytest.exit("the lab tests need root, to make network namespaces", returncode=2)
+    config.addinivalue_line("markers", "alone: compares times, or sums up the run; packaging/test runs it after the others, with"
+                            " nothing beside it")
     config.addinivalue_line("markers", "rows(*names, on=None): the rows of tests/compliance/rows.txt that a test proves")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_like_ctrl_c)
     watch.on = True
     for owner in namespaces.sweep():
         print(f"removed what a killed run had left: {owner}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `-n`: the tests of one file on one datapath share a lab, and so a process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneLabOneProcess(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file, _, test = nodeid.partition("::")
+            datapath = re.search(rf"\b({'|'.join(gateway.DATAPATHS)})\b", test.partition("[")[2])
+            return f"{file}::{datapath[1] if datapath else ''}"
+
+    return OneLabOneProcess(config, log)
 
 
 def pytest_addoption(parser):

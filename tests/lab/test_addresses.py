@@ -47,6 +47,7 @@ def test_it_waits_for_an_external_address(home, datapath):
         assert seen_from(home, server) == topology.EXTERNAL
 
 
+@pytest.mark.alone
 def test_an_address_that_comes_back_at_once_costs_no_mapping(home, datapath):
     """As when a DHCP client or a script sets it anew, which takes it a moment."""
     with traffic.Responder(home.out1) as server, gateway.Natd(home, home.gw, datapath) as natd:

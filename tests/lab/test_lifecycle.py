@@ -28,7 +28,7 @@ def use(lab):
 
 def settle(lab, found):
     """Differences to the state found, once neighbours and links had the time to settle."""
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 10
     while (left := snapshot.differences(found, snapshot.take(lab.gw))) and time.monotonic() < deadline:
         time.sleep(0.1)
     return left
@@ -59,6 +59,7 @@ def test_what_the_administrator_had_set_up_is_left_alone(home, datapath):
     assert settle(home, found) == []
 
 
+@pytest.mark.alone
 def test_sigterm_ends_it_within_two_seconds_under_load(home, datapath):
     with traffic.Files(home.out1) as files, gateway.Natd(home, home.gw, datapath) as natd:
         load = home.start(home.in1, "curl", "-s", "-o", "/dev/null", f"{files.base}/{10**11}", name="load")

@@ -121,6 +121,17 @@ def remove(name):
     run("ip", "netns", "del", name, check=False)
 
 
+def make_directory(path):
+    """Makes a lab's directory. Another process may remove RUN, when it is empty, between two steps."""
+    while True:
+        RUN.mkdir(exist_ok=True)
+        try:
+            path.mkdir()
+            return
+        except FileNotFoundError:
+            continue
+
+
 def existing():
     """{owner: [namespace names]} of every lab on this machine, also of those with a run directory alone."""
     labs = {}

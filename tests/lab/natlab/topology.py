@@ -72,7 +72,7 @@ class Lab:
         self._processes = []
         _open.append(self)
         try:
-            self.path.mkdir(parents=True)
+            namespaces.make_directory(self.path)
             self.build()
             if not offloads:
                 self._switch_off_offloads()

@@ -1,0 +1,65 @@
+# Precompiled headers, for quick builds while working (NATD_PCH; the dev preset has it). Three sets, each compiled
+# once and used by every target it fits: the standard library; that and JSON; those and GoogleTest. Only headers
+# from outside of the tree: a change in the tree never compiles them again. No source may count on them, and a
+# build without them, such as release, finds the include that is missing.
+set(precompiled_std <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <filesystem> <fstream> <functional>
+                    <map> <memory> <mutex> <optional> <set> <span> <sstream> <stdexcept> <string> <string_view>
+                    <thread> <unordered_map> <utility> <variant> <vector>)
+set(precompiled_json ${precompiled_std} <nlohmann/json.hpp>)
+set(precompiled_test ${precompiled_json} <gtest/gtest.h>)
+
+# natd_links(TARGET LIBRARY RESULT): whether TARGET links LIBRARY, itself or through a target of ours.
+function(natd_links target library result)
+  set(${result} NO PARENT_SCOPE)
+  get_target_property(links ${target} LINK_LIBRARIES)
+  foreach(link IN LISTS links)
+    set(found NO)
+    if(link STREQUAL library)
+      set(found YES)
+    elseif(link MATCHES "^nat_")
+      natd_links(${link} ${library} found)
+    endif()
+    if(found)
+      set(${result} YES PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()
+
+# natd_precompile(DIRECTORY): gives every target of ours in and under DIRECTORY the set that fits it.
+function(natd_precompile directory)
+  get_property(targets DIRECTORY ${directory} PROPERTY BUILDSYSTEM_TARGETS)
+  foreach(target IN LISTS targets)
+    get_target_property(type ${target} TYPE)
+    if(type MATCHES "EXECUTABLE|STATIC_LIBRARY|OBJECT_LIBRARY" AND NOT target MATCHES "^precompiled_")
+      natd_links(${target} GTest::gtest_main tests)
+      natd_links(${target} nlohmann_json::nlohmann_json json)
+      if(tests)
+        target_precompile_headers(${target} REUSE_FROM precompiled_test)
+      elseif(json)
+        target_precompile_headers(${target} REUSE_FROM precompiled_json)
+      else()
+        target_precompile_headers(${target} REUSE_FROM precompiled_std)
+      endif()
+    endif()
+  endforeach()
+  get_property(children DIRECTORY ${directory} PROPERTY SUBDIRECTORIES)
+  foreach(child IN LISTS children)
+    natd_precompile(${child})
+  endforeach()
+endfunction()
+
+file(WRITE ${PROJECT_BINARY_DIR}/generated/precompiled.cpp "")
+foreach(set std json test)
+  add_library(precompiled_${set} OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/generated/precompiled.cpp)
+  target_link_libraries(precompiled_${set} PRIVATE natd_options)
+  target_precompile_headers(precompiled_${set} PRIVATE ${precompiled_${set}})
+endforeach()
+if(NATD_TESTS)
+  find_package(GTest REQUIRED)
+  target_link_libraries(precompiled_test PRIVATE GTest::gtest)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(natd_options INTERFACE -fpch-preprocess)  # for ccache
+endif()
+natd_precompile(${PROJECT_SOURCE_DIR})

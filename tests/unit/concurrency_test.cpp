@@ -1,0 +1,164 @@
+// The engine as the daemon shares it, used by every kind of thread at once: datapath threads, expiry, control
+// clients and reloads. Each thread does a fixed amount of work; no packet and no request may be lost.
+// Under ThreadSanitizer the same work finds accesses that no lock orders.
+#include <array>
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "natd/control/client.h"
+#include "natd/control/server.h"
+#include "natd/system/clock.h"
+#include "tests/support/packet_builder.h"
+#include "tests/support/test_gateway.h"
+
+namespace nat {
+namespace {
+
+using test::address;
+using test::endpoint;
+
+constexpr unsigned kDatapathThreads = 2;
+constexpr unsigned kPackets = 4000;  // of each datapath thread
+constexpr unsigned kFlows = 200;     // of each datapath thread; every packet belongs to one of them
+constexpr unsigned kReloads = 50;
+constexpr unsigned kExpiries = 300;
+constexpr unsigned kClients = 3;
+constexpr unsigned kRequests = 12;  // of each client
+
+// The daemon without a machine around it: settings under a lock of their own, as the daemon holds them.
+class SharedService : public Service {
+ public:
+  SharedService() : engine_(policy(Settings{}), random_, nullptr) {}
+
+  SharedEngine& shared_engine() override { return engine_; }
+  Settings settings() override {
+    const std::lock_guard hold(mutex_);
+    return settings_;
+  }
+  ApplyOutcome apply(const Settings& settings) override {
+    const std::lock_guard hold(mutex_);
+    settings_ = settings;
+    return {"", engine_.lock()->apply(policy(settings), monotonic_now())};
+  }
+  Links links() override {
+    return {"lan0", "wan0", 1, 2, address("10.0.0.254"), {address("203.0.113.11")}, 1500};
+  }
+  std::string datapath() override { return "tun"; }
+  std::vector<std::pair<std::string, std::uint64_t>> datapath_stats() override { return {}; }
+  std::string version() override { return "9.9.9"; }
+  std::uint64_t uptime_seconds() override { return 5; }
+
+ private:
+  static Policy policy(const Settings& settings) {
+    Policy policy = settings.policy;
+    policy.external_addresses = {address("203.0.113.11")};
+    return policy;
+  }
+
+  SeededRandom random_{1};
+  SharedEngine engine_;
+  std::mutex mutex_;
+  Settings settings_;
+};
+
+class NoOutput : public PacketOutput {
+ public:
+  void release(const Released&) override {}
+  void send(const GeneratedPacket&) noexcept override {}
+};
+
+class ConcurrencyTest : public testing::Test {
+ protected:
+  ConcurrencyTest() : server(service, path(), "") { server.start(); }
+  ~ConcurrencyTest() override {
+    server.stop();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::string path() const { return directory_ + "/control.sock"; }
+
+  // Datagrams of a host of its own, the flows in turn.
+  void forward_packets(unsigned thread) {
+    const Address host(address("10.0.0.1").value() + thread);
+    for (unsigned i = 0; i < kPackets; ++i) {
+      const Endpoint internal{host, static_cast<std::uint16_t>(2000 + i % kFlows)};
+      test::Octets octets = test::udp(internal, endpoint("192.0.2.31:53")).build();
+      const auto engine = service.shared_engine().lock();
+      const Reason reason = engine->translate({.octets = octets}, Realm::internal, monotonic_now()).reason;
+      if (action_of(reason) == Action::forward) ++forwarded;
+    }
+  }
+
+  void expire() {
+    NoOutput output;
+    for (unsigned i = 0; i < kExpiries; ++i) service.shared_engine().expire(output);
+  }
+
+  // What changes at each reload ends no mapping.
+  void reload() {
+    for (unsigned i = 0; i < kReloads; ++i) {
+      Settings settings = service.settings();
+      settings.policy.limits.mappings_per_host = 1000 + i;
+      service.apply(settings);
+    }
+  }
+
+  // One connection for each request, as natctl makes them.
+  void ask(unsigned client) {
+    constexpr std::array kCommands{ControlCommand::show_stats, ControlCommand::show_mappings,
+                                   ControlCommand::show_sessions};
+    for (unsigned i = 0; i < kRequests; ++i) {
+      Request request;
+      request.command = kCommands[(client + i) % kCommands.size()];
+      auto connection = ControlClient::connect(path());
+      if (connection && connection->ask(request, [](const Json&) { return true; })) ++answered;
+    }
+  }
+
+ private:
+  static std::string make_directory() {
+    std::string form = (std::filesystem::temp_directory_path() / "natd-concurrency-XXXXXX").string();
+    if (mkdtemp(form.data()) == nullptr)
+      throw std::runtime_error("mkdtemp: no directory for the control socket");
+    return form;
+  }
+
+  const std::string directory_ = make_directory();
+
+ protected:
+  SharedService service;
+  ControlServer server;
+  std::atomic<unsigned> forwarded = 0;
+  std::atomic<unsigned> answered = 0;
+};
+
+TEST_F(ConcurrencyTest, NoPacketAndNoRequestIsLostWhileAllThreadsRun) {
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned i = 0; i < kDatapathThreads; ++i) threads.emplace_back([this, i] { forward_packets(i); });
+    for (unsigned i = 0; i < kClients; ++i) threads.emplace_back([this, i] { ask(i); });
+    threads.emplace_back([this] { expire(); });
+    threads.emplace_back([this] { reload(); });
+  }
+  EXPECT_EQ(answered, kClients * kRequests);
+  EXPECT_EQ(forwarded, kDatapathThreads * kPackets);
+  EXPECT_EQ(service.settings().policy.limits.mappings_per_host, 1000 + kReloads - 1);
+
+  const auto engine = service.shared_engine().lock();
+  std::uint64_t counted = 0;
+  for (const auto& sides : engine->counters().reasons) counted += sides[0].packets + sides[1].packets;
+  EXPECT_EQ(counted, std::uint64_t{kDatapathThreads} * kPackets);
+  EXPECT_EQ(engine->counters().mappings_created, std::uint64_t{kDatapathThreads} * kFlows);
+  EXPECT_EQ(engine->counters().mappings_removed, 0U);
+}
+
+}  // namespace
+}  // namespace nat
