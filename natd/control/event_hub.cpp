@@ -99,7 +99,7 @@ void EventHub::add(MappingEvent event) {
 
 // Where the kind is, or an empty slot for it; null when both are out of reach.
 std::uint16_t* EventHub::find_slot(const DropEvent& refusal) {
-  const std::size_t first = hash_of(refusal);
+  const std::size_t first = hash_of(secret_, refusal);
   for (std::size_t probe = 0; probe < kMostProbes; ++probe) {
     std::uint16_t& slot = slots_[(first + probe) % kSlots];
     if (slot == kEmpty || same_kind(refusals_[slot].refusal, refusal)) return &slot;

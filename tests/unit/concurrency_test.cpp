@@ -36,18 +36,29 @@ constexpr unsigned kRequests = 12;  // of each client
 // The daemon without a machine around it: settings under a lock of their own, as the daemon holds them.
 class SharedService : public Service {
  public:
-  SharedService() : engine_(policy(Settings{}), random_, nullptr) {}
+  SharedService() : engine_(policy(Settings{}), random_, nullptr) { engine_.subscribe(drop_log_); }
 
   SharedEngine& shared_engine() override { return engine_; }
   Settings settings() override {
     const std::lock_guard hold(mutex_);
     return settings_;
   }
-  ApplyOutcome apply(const Settings& settings) override {
+  ChangeReport change(const Edit& edit) override {
     const std::lock_guard hold(mutex_);
-    settings_ = settings;
-    return {"", engine_.lock()->apply(policy(settings), monotonic_now())};
+    ChangeReport changed;
+    changed.before = changed.after = settings_;
+    const auto wanted = edit(settings_);
+    if (!wanted) return changed;
+    settings_ = changed.after = *wanted;
+    const auto engine = engine_.lock(LockPurpose::apply);
+    changed.report = engine->apply(policy(settings_), engine.now());
+    return changed;
   }
+  std::vector<PortForwards::Entry> port_forwards() override {
+    const std::lock_guard hold(mutex_);
+    return forwards_.entries();
+  }
+  DropLog& drop_log() override { return drop_log_; }
   Links links() override {
     return {"lan0", "wan0", 1, 2, address("10.0.0.254"), {address("203.0.113.11")}, 1500};
   }
@@ -65,6 +76,8 @@ class SharedService : public Service {
 
   SeededRandom random_{1};
   SharedEngine engine_;
+  DropLog drop_log_{random_};
+  PortForwards forwards_{engine_};
   std::mutex mutex_;
   Settings settings_;
 };
@@ -91,8 +104,8 @@ class ConcurrencyTest : public testing::Test {
     for (unsigned i = 0; i < kPackets; ++i) {
       const Endpoint internal{host, static_cast<std::uint16_t>(2000 + i % kFlows)};
       test::Octets octets = test::udp(internal, endpoint("192.0.2.31:53")).build();
-      const auto engine = service.shared_engine().lock();
-      const Reason reason = engine->translate({.octets = octets}, Realm::internal, monotonic_now()).reason;
+      const auto engine = service.shared_engine().lock(LockPurpose::packets);
+      const Reason reason = engine->translate({.octets = octets}, Realm::internal, engine.now()).reason;
       if (action_of(reason) == Action::forward) ++forwarded;
     }
   }
@@ -105,9 +118,12 @@ class ConcurrencyTest : public testing::Test {
   // What changes at each reload ends no mapping.
   void reload() {
     for (unsigned i = 0; i < kReloads; ++i) {
-      Settings settings = service.settings();
-      settings.policy.limits.mappings_per_host = 1000 + i;
-      service.apply(settings);
+      service.change([i](const Settings& running) -> Result<Settings> {
+        Settings settings = running;
+        settings.policy.limits.mappings_per_host = 1000 + i;
+        return settings;
+      });
+      service.shared_engine().deliver();
     }
   }
 

@@ -151,7 +151,7 @@ TEST(ConfigValidate, AnUnknownKeySuggestsTheNearest) {
       "natd.conf:2:1: error: unknown key 'lab' in [udp]; did you mean 'lab', above the first section?\n");
   EXPECT_EQ(problems_of("[nat]\nwhatever-this-is = x\n"),
             "natd.conf:2:1: error: unknown key 'whatever-this-is' in [nat]; its keys are hairpin, "
-            "hairpin-filter and exempt\n");
+            "hairpin-filter, address-options and exempt\n");
   EXPECT_EQ(problems_of("timeout = 5min\n"),
             "natd.conf:1:1: error: unknown key 'timeout' outside of any section; did you mean 'timeout' in "
             "[udp] or "

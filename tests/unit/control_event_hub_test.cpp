@@ -143,9 +143,9 @@ std::uint64_t lost_of(std::uint16_t flood, const HashSecret& secret) {
   EventHub hub(secret);
   hub.watch(true);
   for (std::uint16_t port = 0; port < EventHub::kMostRefusalEvents; ++port) {
-    Refusal kind = refusal(port);
+    DropEvent kind = refusal(port);
     kind.destination.port = flood;
-    hub.refused(kind, at(1));
+    hub.dropped(test::at(kind, at(1)), nullptr);
   }
   std::vector<RefusalEvent> events;
   return hub.take_refusals(true, events);

@@ -1,9 +1,10 @@
 // What is kept of refused packets, and that a flood pushes out little but its own.
+#include "natd/observe/drop_log.h"
+
 #include <algorithm>
 
 #include <gtest/gtest.h>
 
-#include "natd/observe/drop_log.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/test_gateway.h"
 

@@ -221,7 +221,7 @@ TEST(EngineBlocks, Strangers) {
 }
 
 // No host has a block that is not told of, and none is told of that nobody has.
-void expect_balance(const TestGateway& gateway, std::size_t outstanding) {
+void expect_balance(TestGateway& gateway, std::size_t outstanding) {
   std::map<Endpoint, Address> given;
   for (const auto& [block, is_given] : gateway.observed().blocks) {
     const Endpoint place{block.external, block.ports.first};

@@ -514,7 +514,6 @@ TEST(Explain, NamesTheLimitThatAFragmentMet) {
   Policy policy = plain_policy();
   policy.limits.held_fragments = 1;
   TestGateway gateway(policy);
-  gateway.observer.curious = true;
   Explanation told;
   ask_and_do(gateway, pieces(kIn1, kOut1)[1], Realm::internal, told);
   EXPECT_EQ(ask_and_do(gateway, pieces(kIn1, kOut1)[2], Realm::internal, told).reason,
@@ -522,8 +521,8 @@ TEST(Explain, NamesTheLimitThatAFragmentMet) {
   EXPECT_EQ(told.setting, "limits.held-fragments=3");
   ask_and_do(gateway, pieces(kIn2, kOut1)[1], Realm::internal, told);
   ASSERT_EQ(gateway.released().size(), 1U);
-  EXPECT_EQ(gateway.observer.explanations.back().source.address, address("10.0.0.1"));
-  EXPECT_EQ(gateway.observer.explanations.back().setting, "limits.held-fragments=3");
+  EXPECT_EQ(gateway.observed().explanations.back().source.address, address("10.0.0.1"));
+  EXPECT_EQ(gateway.observed().explanations.back().setting, "limits.held-fragments=3");
 }
 
 // The fragment that makes a refused datagram complete is explained by its first one all the same.
@@ -531,9 +530,8 @@ TEST(Explain, TheLastFragmentOfARefusedDatagramFollowsTheFirst) {
   Policy policy = plain_policy();
   policy.external_addresses.clear();
   TestGateway gateway(policy);
-  gateway.observer.curious = true;
   for (const Octets& piece : pieces(kIn1, kOut1)) gateway.from_inside(piece);
-  const Explanation& last = gateway.observer.explanations.back();
+  const Explanation& last = gateway.observed().explanations.back();
   EXPECT_EQ(last.reason, Reason::fragment_of_refused);
   const auto step = std::find_if(last.steps.begin(), last.steps.end(),
                                  [](const Step& each) { return each.name == std::string("fragments"); });

@@ -361,9 +361,9 @@ TEST(Fragments, ACompleteDatagramOpensNothing) {
   ASSERT_EQ(gateway.released().size(), 1U);
 
   std::uint64_t cursor = 0;
-  ASSERT_EQ(gateway.engine.flush(
-                cursor, 100, [](const MappingView&) { return true; }, gateway.now()),
-            1U);
+  const auto flushed = gateway.engine.flush(
+      cursor, 100, [](const MappingView&) { return true; }, gateway.now());
+  ASSERT_EQ(flushed.mappings, 1U);
   EXPECT_EQ(gateway.from_outside(finer[2], 9).reason, Reason::fragment_held);
   EXPECT_EQ(gateway.from_outside(pieces[0]).reason, Reason::no_mapping) << "a first fragment is judged";
   const auto released = gateway.released();

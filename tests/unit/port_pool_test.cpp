@@ -320,9 +320,9 @@ TEST(PortPool, NothingToGive) {
 TEST(PortPool, RestsOutsideOfItsRangesToo) {
   PortPool pool = pool_of({{2000, 2009}});
   ASSERT_TRUE(pool.take(2005, kOne));
-  pool.configure({{3000, 3009}}, {});
+  pool.configure(std::make_shared<const EligiblePorts>(std::vector<PortRange>{{3000, 3009}}, PortSet()), 25);
   pool.release(2005, kOne, kStart + seconds(120), kStart);
-  pool.configure({{2000, 2009}}, {});
+  pool.configure(std::make_shared<const EligiblePorts>(std::vector<PortRange>{{2000, 2009}}, PortSet()), 25);
   EXPECT_FALSE(pool.may_take(2005, kOther));
   EXPECT_TRUE(pool.may_take(2005, kOne));
 }

@@ -34,8 +34,9 @@ PortBlocks::Change Pool::configure(const Policy& policy, const Profiles& profile
   for (const Address address : policy.external_addresses) {
     const auto place = index_of(address);
     const bool known = place && addresses_[*place].ports != nullptr;
-    addresses.push_back(known ? std::move(addresses_[*place])
-                              : PoolAddress{address, ++last_generation_, std::make_unique<std::array<PortPool, 3>>()});
+    addresses.push_back(
+        known ? std::move(addresses_[*place])
+              : PoolAddress{address, ++last_generation_, std::make_unique<std::array<PortPool, 3>>()});
     if (!known || !same) configure(addresses.back());
   }
   addresses_ = std::move(addresses);

@@ -166,12 +166,6 @@ std::optional<std::uint16_t> PortPool::first_free(PortRange range,
   return std::nullopt;
 }
 
-std::optional<PortPool::Quarantine> PortPool::quarantine_of(std::uint16_t port) const {
-  const auto rest = quarantined_.find(port);
-  if (rest == quarantined_.end()) return std::nullopt;
-  return Quarantine{rest->second.owner, rest->second.until};
-}
-
 void PortPool::set_free(std::uint16_t port) {
   free_[port >> 6] |= std::uint64_t{1} << (port & 63);
   ++group_count_[port >> 12];

@@ -16,28 +16,28 @@ bool Lifecycle::expire(unsigned budget) {
     if (state_.expired(state_.sessions[number])) retire(number);
   }
   while (left() && (number = state_.leases.take_due(now)) != kNone) end_lease(number);
-  const bool purged = purge_ended(budget);
   scan(budget);
+  purge_ended(budget);
   unsigned wake = left() ? budget - state_.work.records : 0;
   const unsigned before = wake;
   state_.pool.wake(state_.now, wake);
   state_.count_work(before - wake);
-  return !left() || !purged || state_.backlog.scanning();
+  return !left() || !state_.backlog.ended.empty() || state_.backlog.scanning();
 }
 
-// Forgets what ended mappings left. False when the budget ran out first.
-bool Lifecycle::purge_ended(unsigned budget) {
+// Forgets what ended mappings left.
+void Lifecycle::purge_ended(unsigned budget) {
   auto& ended = state_.backlog.ended;
   while (!ended.empty()) {
     const std::uint32_t mapping = ended.back();
     Mapping& m = state_.mappings[mapping];
     for (SessionList* list : {&m.confirmed, &m.unconfirmed, &m.dormant}) {
       while (list->head != kNone) {
-        if (state_.work.records >= budget) return false;
+        if (state_.work.records >= budget) return;
         forget(list->head);
       }
     }
-    if (state_.work.records >= budget) return false;
+    if (state_.work.records >= budget) return;
     state_.count_work();
     if (m.lingers) --state_.backlog.lingering;
     --state_.hosts[m.host].records;
@@ -47,7 +47,6 @@ bool Lifecycle::purge_ended(unsigned budget) {
     ended.pop_back();
   }
   state_.refresh_settled();
-  return true;
 }
 
 // Brings mappings and sessions in line with the policy.

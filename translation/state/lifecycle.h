@@ -88,7 +88,7 @@ class Lifecycle {
   Event& notify(EventKind kind, const Mapping& mapping);
   void release_port(const Mapping& mapping);
   void end_lease(std::uint32_t mapping);
-  bool purge_ended(unsigned budget);
+  void purge_ended(unsigned budget);
   void scan(unsigned budget);
   void evict_dormant(std::uint32_t mapping);
   void displace(std::uint32_t session);

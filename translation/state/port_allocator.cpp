@@ -51,8 +51,7 @@ PortAllocator::Supply PortAllocator::supply(Protocol protocol, Endpoint internal
 }
 
 PortRelief PortAllocator::relief(Protocol protocol, Endpoint internal, std::uint8_t profile) const {
-  const PortRequest request =
-      request_for(protocol, internal, state_.hosts.find(internal.address), profile);
+  const PortRequest request = request_for(protocol, internal, state_.hosts.find(internal.address), profile);
   return state_.pool.relief(request, occupied(protocol));
 }
 

@@ -33,8 +33,8 @@ class PortAllocator {
   };
   Supply supply(Protocol protocol, Endpoint internal, std::uint8_t profile) const;
 
-  // What would give a mapping of `internal` a port where preview() finds none. Not to be asked without an external
-  // address.
+  // What would give a mapping of `internal` a port where preview() finds none. Not to be asked without an
+  // external address.
   PortRelief relief(Protocol protocol, Endpoint internal, std::uint8_t profile) const;
 
   // Whether a socket of the gateway has the port.

@@ -1,5 +1,6 @@
 #include "translation/state/snapshot_format.h"
 
+#include <algorithm>
 #include <array>
 
 namespace nat {
@@ -11,7 +12,8 @@ static_assert(sizeof(TcpTrack) == 16,
 void put_track(SnapshotWriter& out, const TcpTrack& track) {
   out.put(static_cast<std::uint8_t>(track.state));
   out.put(static_cast<std::uint8_t>(track.acknowledged | track.edge_known << 2 | track.syn_waits << 4));
-  out.put(static_cast<std::uint8_t>(track.scale_internal | track.scale_external << 4));
+  out.put(static_cast<std::uint8_t>(track.scale_internal));
+  out.put(static_cast<std::uint8_t>(track.scale_external));
   out.put(static_cast<std::uint8_t>(track.scale_waiting));
   out.put(track.syn_sequence);
   for (const std::uint32_t edge : track.edge) out.put(edge);
@@ -22,14 +24,15 @@ TcpTrack take_track(SnapshotReader& in) {
   track.state = in.take_enum(SessionState::closed);
   const auto sides = in.take<std::uint8_t>();
   track.acknowledged = sides & 3U;
-  track.edge_known = sides >> 2 & 3U;
-  track.syn_waits = sides >> 4 & 3U;
-  const auto scales = in.take<std::uint8_t>();
-  track.scale_internal = scales & 15U;
-  track.scale_external = scales >> 4 & 15U;
+  track.edge_known = (sides >> 2) & 3U;
+  track.syn_waits = (sides >> 4) & 3U;
+  const auto internal = in.take<std::uint8_t>();
+  const auto external = in.take<std::uint8_t>();
   const auto waiting = in.take<std::uint8_t>();
+  track.scale_internal = internal & 15U;
+  track.scale_external = external & 15U;
   track.scale_waiting = waiting & 15U;
-  if (sides >= 64 || waiting >= 16 || track.syn_waits == 3) in.fail();
+  if (sides >= 64 || std::max({internal, external, waiting}) > 15 || track.syn_waits == 3) in.fail();
   track.syn_sequence = in.take<std::uint32_t>();
   for (std::uint32_t& edge : track.edge) edge = in.take<std::uint32_t>();
   return track;

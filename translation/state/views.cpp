@@ -60,7 +60,8 @@ std::optional<PortUse> port_use(const State& state, Endpoint external) {
   const auto index = state.pool.index_of(external.address);
   if (!index) return std::nullopt;
   PortUse use;
-  if (const auto block = state.pool.blocks().at(external.address, external.port)) use.block = view_block(*block);
+  if (const auto block = state.pool.blocks().at(external.address, external.port))
+    use.block = view_block(*block);
   for (const Protocol protocol : kProtocols) {
     const std::uint32_t mapping = state.mappings.find_external(protocol, external);
     if (mapping != kNone && state.alive(mapping)) {

@@ -187,7 +187,8 @@ void Tracer::error_inbound(const Quote& quote, Draft& draft) const {
   draft.destination = {state_.sessions[number].internal_address, 0};
 }
 
-void Tracer::error_outbound(const PacketView& view, const Quote& quote, bool from_gateway, Draft& draft) const {
+void Tracer::error_outbound(const PacketView& view, const Quote& quote, bool from_gateway,
+                            Draft& draft) const {
   const std::uint32_t number = decider_.about_inbound(quote, from_gateway);
   const bool found = number != kNone;
   draft.step("session", found ? "hit" : "miss",

@@ -93,7 +93,7 @@ void Worker::translate(std::span<const QueuedPacket> batch) {
 
 // Behind the verdicts that are noted, so that a first fragment leaves before those that waited for it. All
 // fragments of a datagram come to one queue: the kernel chooses it by their addresses.
-void Worker::release(const Released& released, const Links& links) {
+void Worker::release(const Released& released, const HookLinks& links) {
   const HeldPacket held = HeldPacket::of(released.token);
   if (held.queue != index_) return backend_.release(released);
   queue_.decide_held(

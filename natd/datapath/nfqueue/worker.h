@@ -33,7 +33,7 @@ class Worker {
  private:
   void run();
   void translate(std::span<const QueuedPacket> batch);
-  void release(const Released& released, const Links& links);
+  void release(const Released& released, const HookLinks& links);
 
   const std::uint8_t index_;
   Queue& queue_;
