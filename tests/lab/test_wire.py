@@ -332,5 +332,11 @@ def test_errors_about_nothing_known_do_not_arrive(wires, sent):
     other_port = bytes(IP(src=EXTERNAL, dst=OUT1) / UDP(sport=40404, dport=7000) / b"xxxxxxxx")
     other_remote = bytes(IP(src=EXTERNAL, dst=OUT1) / UDP(sport=5600, dport=7001) / b"xxxxxxxx")
     spoilt_header = bytes([*outside[:8], outside[8] ^ 1, *outside[9:]])
-    for quote in (other_port, other_remote, spoilt_header, inside, outside[:27]):
+    for quote in (other_port, other_remote, inside, outside[:27]):
         assert wires.silent("out1", [error(OUT1, 3, 3, 0, quote)], "in1")
+    # A quote with a wrong checksum is believed as far as it names an open session, unless the operator is strict.
+    spoilt = error(OUT1, 3, 3, 0, spoilt_header)
+    assert not wires.silent("out1", [spoilt], "in1")
+    wires.natd.set(icmp__strict_quotes="yes")
+    assert wires.silent("out1", [spoilt], "in1")
+    wires.natd.set(icmp__strict_quotes="no")
