@@ -58,7 +58,7 @@ constexpr Command kCommands[] = {
     {"whose", "ADDRESS [PORT]", "Which internal host an external port belongs to, or which ports a host has.",
      "With PORT, ADDRESS is an external address: shows the block of ports (see [blocks] in natd.conf) and "
      "who has\n"
-     "the port now, or had it until it came to rest. Alone, ADDRESS is a host: shows its blocks.\n",
+     "the port now, or had it until its quarantine. Alone, ADDRESS is a host: shows its blocks.\n",
      whose},
 };
 

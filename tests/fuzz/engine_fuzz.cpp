@@ -161,7 +161,7 @@ void flood(TestGateway& gateway, Script& script, Realm in) {
   }
 }
 
-// No host with a mapping is shown to anybody outside. A remote may have the address of one: it is no host's
+// No host with a mapping is shown to any remote. A remote may have the address of one: it is no host's
 // then.
 void check_leaving(const TestGateway& gateway, const Outcome& outcome, bool own) {
   const bool leaves =

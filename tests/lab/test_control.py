@@ -1,4 +1,4 @@
-"""natctl against a live natd: what it shows is true, what it orders happens, and nobody can abuse the socket."""
+"""natctl against a live natd: what it shows is true, what it orders happens, and no user can abuse the socket."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Limits and addresses: full tables refuse the newcomer and nobody else notices (C11); pools pair (U2)."""
+"""Limits and addresses: full tables refuse the newcomer and no other host notices (C11); pools pair (U2)."""
 
 import contextlib
 import signal

@@ -1,4 +1,4 @@
-"""A released port rests before somebody else gets it, whatever happens to natd meanwhile (C8)."""
+"""A released port is in quarantine before another host gets it, whatever happens to natd meanwhile (C8)."""
 
 import contextlib
 

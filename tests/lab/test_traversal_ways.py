@@ -49,7 +49,7 @@ def test_a_relay_works_between_all_behaviours(sites, one):
 @pytest.mark.rows("L2")
 @pytest.mark.parametrize("kind", KINDS)
 def test_reversal_reaches_who_cannot_be_called(sites, kind):
-    """in1 is behind natd, out2 behind nothing. out2's own calls arrive where filtering lets everybody in, and are met
+    """in1 is behind natd, out2 behind nothing. out2's own calls arrive where filtering lets every remote in, and are met
     by silence elsewhere; asked by way of S, in1 calls out2 whatever the behaviours."""
     lab, daemons, server = sites
     daemons["gw"].behave(kind)
@@ -193,7 +193,7 @@ class TestPrediction:
 
     @pytest.mark.rows("L6", "L8")
     def test_is_not_needed_where_mappings_do_not_depend_on_remotes(self, sites, name, options):
-        """The port S saw is the port everybody meets, also where ports follow each other: punching works."""
+        """The port S saw is the port that every remote meets, also where ports follow each other: punching works."""
         for natd in sites[1].values():
             natd.behave("EIM/APDF")
             natd.set(ports__allocation="sequential")

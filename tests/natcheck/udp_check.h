@@ -3,7 +3,7 @@
 //
 // Three local ports, so that no step is spoilt by what another has opened (RFC 5780 section 4.5): c for the
 // mapping, c + 1 to hairpin from, c + 2 for the filter, which talks to the second server's main port and
-// nobody else.
+// no other.
 #pragma once
 
 #include "tests/natcheck/client_settings.h"

@@ -1,4 +1,4 @@
-// What a peer has found out, for people and as JSON.
+// What a peer has found out, as text and as JSON.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -385,7 +385,7 @@ TEST(Explain, NamesTheLimitOfTheProtocol) {
   EXPECT_TRUE(gateway.from_inside(udp("10.0.0.1:4322", kOut1)).forwarded());
 }
 
-// What the remedy says is done: a setting of everybody's, or "KEY=VALUE in rule 2 of hosts.rule".
+// What the remedy says is done: a setting for all hosts, or "KEY=VALUE in rule 2 of hosts.rule".
 Settings remedied(Settings settings, const Explanation& told) {
   if (!told.setting.empty()) return assigned(settings, {told.setting});
   const std::size_t place = told.remedy.find(" in rule 2 of hosts.rule");
@@ -425,7 +425,7 @@ void expect_remedied(Reason reason, const std::vector<std::string>& assignments,
 }
 
 // Where a rule judged the packet, the remedy names the rule if that set what stood in the way, and else what
-// is set for everybody; never both.
+// is set for all hosts; never both.
 TEST(Explain, NamesTheRuleWhereTheRuleSaysIt) {
   const std::string others = "hosts.rule=10.9.9.9: udp.timeout=10min; 10.0.0.0/24: udp.timeout=10min ";
   const std::pair<Reason, std::string> refusals[] = {

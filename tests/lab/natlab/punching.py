@@ -121,6 +121,6 @@ def through(one, other):
 
 
 def summary(reports):
-    """A line for people: what became of a meeting."""
+    """A line for the report: what became of a meeting."""
     return " | ".join(f"{report['name']}: {report['path'] or 'no way'} seen {report['external']} "
                       f"heard {','.join(report['heard']) or 'nobody'}" for report in reports)
