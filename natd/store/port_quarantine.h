@@ -1,13 +1,13 @@
-// Which external UDP ports and echo identifiers were in use when, written down as it happens, so that a
-// released port stays in quarantine for its time even when natd is restarted or killed in between (RFC 6888
-// REQ-8).
+// Which external UDP ports and echo identifiers were in use when, written down as natd reads the event, so
+// that a released port stays in quarantine for its time even when natd is restarted or killed in between (RFC
+// 6888 REQ-8).
 //
 // One file for each network namespace, /run/natd/netns-INODE.ports: a head, then a record of 16 octets for
 // each number, in two planes (UDP, ICMP) for each external address. It has holes where nothing was ever in
 // use, and is at most 2 MiB large for an address. The head names the boot and the namespace: what another one
 // left is not read, nor is anything that makes no sense.
 //
-// The file is mapped, and each mapping of the engine that begins or ends stores its record there; what the
+// The file is mapped, and a record is stored there for each mapping that begins or ends; what the
 // page cache holds survives the process, and the machine's restart forgets all. Blocks are allocated, 64 KiB
 // at a time, before anything is stored in them: a full disk is an error here, and no signal. It is logged
 // once and given up; then released ports have no quarantine over a restart.
