@@ -44,7 +44,7 @@ constexpr Command kCommands[] = {
     {"port-forward list", "", "All port forwards, those of the file included.", "", port_forward_list},
     {"flush", kFilter, "Removes dynamic mappings and their sessions; all of them without a filter.",
      kFilterHelp, flush},
-    {"watch", kFilter, "Tells of mappings made and removed, and of refused packets, as it happens.",
+    {"watch", kFilter, "Shows mappings made and removed, and refused packets, as it happens.",
      kFilterHelp, watch},
     {"trace", "[NUMBER | udp|tcp|icmp SOURCE:PORT DESTINATION:PORT [--in|--out] | --refused [FILTER...]]",
      "Why packets were refused, or would be, step by step, and what would let them pass.",

@@ -104,7 +104,7 @@ def test_one_opens_the_hole_and_the_other_calls(sites, one, other):
 @pytest.mark.rows("L7")
 @pytest.mark.parametrize("answer, counter", [("reset", "resets"), ("icmp", "icmp_errors")])
 def test_a_refusal_by_the_other_gateway_is_survived(sites, answer, counter):
-    """gwB refuses the SYN that comes too early. natd passes that on and remembers the session, so that the late SYN of
+    """gwB refuses the SYN that comes too early. natd passes that on and keeps the session, so that the late SYN of
     the other side finds it."""
     lab, daemons, server = sites
     for natd in daemons.values():
@@ -205,7 +205,7 @@ class TestPrediction:
 @pytest.mark.rows("L8")
 @pytest.mark.parametrize("remembered, expected", [("4min", True), ("100ms", False)])
 def test_prediction_over_tcp_lives_while_the_refused_session_does(sites, remembered, expected):
-    """gwB refuses in1's first SYN. As long as gw remembers the session, the next SYN has the port that was predicted;
+    """gwB refuses in1's first SYN. As long as gw keeps the session, the next SYN has the port that was predicted;
     from a gateway where it ends with the RST, or soon after, the next one gets another."""
     depend_on_remotes(sites[1], "sequential")
     lab, daemons, server = sites

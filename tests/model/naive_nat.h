@@ -3,7 +3,7 @@
 //
 // It knows the words of packets (protocol, endpoints, flags), not their octets. Where the engine has a
 // choice (which external endpoint a new mapping gets, which of several remotes it forgets, whether a mapping
-// is lost), the naive NAT is told what was chosen and says whether that was allowed.
+// is lost), the naive NAT is given what was chosen and says whether that was allowed.
 #pragma once
 
 #include <functional>

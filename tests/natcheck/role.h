@@ -1,6 +1,6 @@
-// What a server does beyond telling a client what it sees: the second server has clients contacted unasked,
-// the third contacts them without having been contacted. Also the four ports of a server, which the roles
-// work with.
+// What a server does beyond reporting to a client what it sees: the second server has clients contacted
+// unasked, the third contacts them without having been contacted. Also the four ports of a server, which the
+// roles work with.
 #pragma once
 
 #include <memory>

@@ -144,7 +144,7 @@ Policy in_blocks() {
 }
 
 // A host's ports come from its own block, in no order that can be foreseen, until it is full; then from extra
-// blocks, each told of once, until it has its most; and all come back when its mappings have ended.
+// blocks, each in one event, until it has its most; and all come back when its mappings have ended.
 // Rows: B3 B4 B6 C14
 TEST(EngineBlocks, OwnFirstThenExtra) {
   TestGateway gateway(in_blocks());

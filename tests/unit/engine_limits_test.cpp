@@ -360,7 +360,7 @@ TEST(EngineLimits, RepliesMayBeSwitchedOff) {
   EXPECT_EQ(gateway.engine.counters().icmp_errors_made, 0U);
 }
 
-// No room for any of these; only the ordinary one is told so.
+// No room for any of these; only the ordinary one gets an error.
 // Rows: I10e
 TEST(EngineLimits, WhatMustNotBeAnswered) {
   Policy policy = plain_policy();

@@ -39,7 +39,7 @@ class Natd:
 
     `settings` maps configuration keys to values (--set), `config` is the text of a configuration file.
     Without `start=False` it runs, and is ready, when the constructor returns. With `watched=False` no check minds
-    internal addresses on the external side, as is right where natd is told to let them out.
+    internal addresses on the external side, as is right where natd is set to let them out.
     """
 
     def __init__(self, lab, host, datapath="auto", settings=None, config=None, start=True, watched=True):

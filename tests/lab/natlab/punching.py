@@ -4,7 +4,7 @@
         one, other = punching.meet(server, lab.in1, lab.inB, "--tcp")   # what both report
         assert punching.through(one, other)
 
-Every meeting has names and local ports of its own, so that no gateway remembers them from an earlier one.
+Every meeting has names and local ports of its own, so that no gateway has state for them from an earlier one.
 """
 
 import contextlib

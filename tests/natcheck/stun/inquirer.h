@@ -50,7 +50,7 @@ class Inquirer {
 Transaction random_transaction();
 
 // A local port to bind, 32768 to 65535 at random, and none that this program had before: a gateway would
-// remember whom that one has contacted. Not for several threads.
+// know whom that one has contacted. Not for several threads.
 std::uint16_t random_fresh_port();
 
 }  // namespace nat::check::stun
