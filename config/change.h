@@ -1,4 +1,4 @@
-// Changes while natd runs: `natctl set` and `natctl mode`, a reloaded file, and what to tell people about
+// Changes while natd runs: `natctl set` and `natctl mode`, a reloaded file, and what to report about
 // them.
 #pragma once
 

@@ -20,7 +20,7 @@ namespace po = boost::program_options;
 
 const char* const kSource = "command line";
 
-// Short names for the keys that everybody needs.
+// Short names for the keys that most operators need.
 const std::map<std::string_view, std::string_view> kShortNames = {
     {"internal", "interfaces.internal"},
     {"external", "interfaces.external"},

@@ -31,7 +31,7 @@ using Diagnostics = std::vector<Diagnostic>;
 // One on each line, the newline included.
 std::string to_string(const Diagnostics& problems);
 
-// Text from a stranger in single quotes: printable, and shortened when it is long.
+// Text from outside natd in single quotes: printable, and shortened when it is long.
 std::string in_quotes(std::string_view text);
 
 // A value, or why there is none.

@@ -1,4 +1,4 @@
-// Rules for some hosts as people write them: whom a rule is for, and the keys that are different for them.
+// Rules for some hosts as text: which hosts a rule is for, and the keys that are different for them.
 //
 //   rule = 10.0.0.0/24 udp 5000-5999 to 3478: udp.mapping=endpoint-independent ports.ranges=40000-49999
 #pragma once
@@ -16,7 +16,7 @@ namespace nat {
 
 struct Settings;
 
-// A rule before it is resolved against the settings of everybody else.
+// A rule before it is resolved against the settings of all other hosts.
 struct HostRuleText {
   Prefix internal;
   std::optional<Protocol> protocol;

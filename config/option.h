@@ -92,13 +92,13 @@ struct Option {
   // "udp" and "timeout"; the section of a key above the first section is empty.
   std::string_view section() const;
   std::string_view name() const;
-  // A minimum, maximum or floor as people write it: "2min", "65536".
+  // A minimum, maximum or floor as text: "2min", "65536".
   std::string format(Bound bound) const;
   std::string default_value() const;
 };
 
 std::span<const Option> options();
-// Every option as it is where nobody sets it. Settings take some kilobytes, so they are made once.
+// Every option as it is where it is not set. Settings take some kilobytes, so they are made once.
 const Settings& default_settings();
 // What the settings do that an RFC forbids, a sentence without a full stop each (Option::breach).
 std::vector<std::string> breaches(const Settings& settings);

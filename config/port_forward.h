@@ -1,4 +1,4 @@
-// Port forwards as people write them: in the file (`rule = tcp 8443 -> 10.0.0.1:443 name=web`) and for natctl
+// Port forwards as text: in the file (`rule = tcp 8443 -> 10.0.0.1:443 name=web`) and for natctl
 // (`port-forward add tcp 8443 10.0.0.1:443 --name web`).
 #pragma once
 

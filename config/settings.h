@@ -32,7 +32,7 @@ struct Settings {
   PortRange gateway_ports{60000, 60999};
 
   std::string control_path = "/run/natd/control.sock";
-  std::string control_group;  // who may use it besides root; empty for nobody
+  std::string control_group;  // who may use it besides root; empty for none
 
   std::vector<PortForward> port_forwards;
 

@@ -29,7 +29,7 @@ constexpr Endpoint trim(Behavior behavior, Endpoint remote) {
   return remote;
 }
 
-// The names of RFC 3489 for four of the nine combinations, kept as aliases because people think in them.
+// The names of RFC 3489 for four of the nine combinations, kept as aliases because they are in common use.
 struct Preset {
   const char* name;
   Behavior mapping;

@@ -1,6 +1,6 @@
 // SYNs from outside that no mapping or no filter wanted, held until it is clear that the internal side will
 // not connect to their sender in turn (RFC 5382 REQ-4): only then, after six seconds of silence, may their
-// sender hear that nobody listens. One for each pair of endpoints; a retransmission begins the time anew.
+// sender learn that nothing listens. One for each pair of endpoints; a retransmission begins the time anew.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class HeldSyns {
 
   explicit HeldSyns(const HashSecret& secret) : places_(16, KeyHash{secret}) {}
 
-  // False when `most` are held already: a flood shuts out the newcomer, who hears nothing, and nobody else.
+  // False when `most` are held already: a flood shuts out the newcomer, who hears nothing, and no other.
   bool hold(const PacketView& syn, std::uint32_t most, TimePoint now);
   // The two have come together.
   void forget(Endpoint external, Endpoint remote);

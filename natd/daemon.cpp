@@ -145,13 +145,13 @@ void Daemon::set_up() {
   announce();
 }
 
-// What an earlier natd gave to others goes to nobody else for a while.
+// What an earlier natd gave to others goes to no other host for a while.
 void Daemon::load_quarantine() {
   port_quarantine_.emplace();
   const TimePoint now = monotonic_now();
   quarantined_ = port_quarantine_->load(settings_.policy.ports.rest, now);
   if (!quarantined_.empty())
-    log_info(count(quarantined_.size(), "external port") + " of an earlier natd at rest");
+    log_info(count(quarantined_.size(), "external port") + " of an earlier natd in quarantine");
   quarantine_ports();
   engine_->subscribe(*port_quarantine_);
 }

@@ -91,8 +91,8 @@ class Daemon : public Service {
 
   std::mutex state_;
   Settings settings_;
-  std::vector<Exemption> exempt_;         // as last told to the datapath
-  std::vector<std::string> misbehaving_;  // as last told to the log
+  std::vector<Exemption> exempt_;         // as the datapath has them
+  std::vector<std::string> misbehaving_;  // as last logged
   Settings loaded_;                       // settings_ without what natctl changed
   Links links_;
   std::optional<TimePoint> missing_since_;  // an address of the external interface
@@ -103,21 +103,21 @@ class Daemon : public Service {
   TimePoint started_ = monotonic_now();
   std::optional<Instance> instance_;
   std::optional<Journal> journal_;
-  std::optional<ForwardBlock> forward_block_;  // while leavings are replaced
+  std::optional<ForwardBlock> forward_block_;  // while stale state is replaced
   std::optional<LinkMonitor> monitor_;
   std::optional<SocketTable> sockets_;
   LocalPorts local_ports_;
   KernelRandom random_;
   ExhaustionWatch exhaustion_;
   MappingLog mapping_log_;
-  std::vector<std::string> overlaps_;  // as they were told last
+  std::vector<std::string> overlaps_;  // as last logged
   TimePoint next_status_{};
   std::optional<DropLog> drop_log_;
   std::optional<PortForwards> port_forwards_;
   std::optional<Policy> applied_policy_;
   std::optional<PortQuarantine> port_quarantine_;
   std::vector<QuarantinedPort> quarantined_;  // what it recalled
-  std::string quarantine_problem_;            // as last told to the log
+  std::string quarantine_problem_;            // as last logged
   std::optional<SharedEngine> engine_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<ControlServer> control_;

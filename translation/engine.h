@@ -34,7 +34,7 @@
 
 namespace nat {
 
-// What Engine::apply did, in numbers; the differences themselves are the caller's to tell.
+// What Engine::apply did, in numbers; the differences themselves are the caller's to report.
 struct ApplyReport {
   std::uint32_t kept_mappings = 0;
   std::uint32_t kept_sessions = 0;
@@ -69,7 +69,7 @@ class Engine {
   // Next held packet that was let go by the last call of translate() or expire(); false when there is none
   // left.
   bool take_released(Released& released);
-  // Next packet that fell due in a call of expire(); false when there is none left. What nobody takes is
+  // Next packet that fell due in a call of expire(); false when there is none left. What is not taken is
   // given up in time.
   bool take_generated(GeneratedPacket& packet);
   // Removes what is due and does what waits, at most `budget` records. Returns the time to call again.
@@ -99,7 +99,7 @@ class Engine {
   };
   Flushed flush(std::uint64_t& cursor, unsigned budget,
                 const std::function<bool(const MappingView&)>& matches, TimePoint now);
-  // Keeps free ports from everybody but their owners until their quarantine ends (RFC 6888 REQ-8); the
+  // Keeps free ports from all but their owners until their quarantine ends (RFC 6888 REQ-8); the
   // earliest end first. What is not of the pool, or in use, is left alone. Give it some hundred at a time.
   void quarantine(std::span<const QuarantinedPort> ports, TimePoint now);
 

@@ -13,7 +13,7 @@ namespace nat {
 
 class ControlClient {
  public:
-  // Errors: "unreachable" when nobody answers at the path, or what natd says instead of hello.
+  // Errors: "unreachable" when no natd answers at the path, or what natd says instead of hello.
   static ControlResult<ControlClient> connect(const std::string& path);
 
   ControlClient(ControlClient&& other) noexcept;

@@ -17,7 +17,7 @@
 namespace nat {
 namespace {
 
-// Until a watcher that fell behind is told how much it lost, so that it is not told with every event.
+// Until a watcher that fell behind learns how much it lost, so that it does not learn it with every event.
 constexpr std::size_t kCaughtUp = Connection::kMostOutput / 2;
 
 // Of an items line, beside the items.
@@ -116,8 +116,8 @@ void Connection::answer(const std::string& line) {
   } else {
     start(std::get<Request>(parsed));
   }
-  // Who is told that natd watches must miss nothing from then on: it goes out with the next turn, when the
-  // server listens for events.
+  // A client that has got the answer to `watch` must miss nothing from then on: it goes out with the next
+  // turn, when the server listens for events.
   if (!watching()) send();
 }
 

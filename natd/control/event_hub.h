@@ -1,7 +1,7 @@
-// Where the engine's events wait for those who watch, in memory that is there already; while nobody watches
-// they do not even that.
+// Where the engine's events wait for those who watch, in memory that is there already; while no client
+// watches, none waits.
 //
-// Refused packets are counted by what they have in common. The first of a kind is told soon, those that
+// Refused packets are counted by what they have in common. The first of a kind is sent soon, those that
 // follow are one event with a number for each interval, for as long as the flood goes on. What does not fit
 // is counted as lost.
 #pragma once
@@ -30,7 +30,7 @@ struct RefusalEvent {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   TimePoint at;           // of the last
-  bool repeated = false;  // the kind was told before, and these came in the interval since
+  bool repeated = false;  // the kind was sent before, and these came in the interval since
 };
 
 class EventHub : public EventSubscriber {
@@ -38,10 +38,10 @@ class EventHub : public EventSubscriber {
   static constexpr std::size_t kMostMappingEvents = 8192;
   static constexpr std::size_t kMostRefusalEvents = 512;
 
-  // The secret keeps strangers from choosing endpoints that meet in the table of refused kinds.
+  // The secret keeps remote hosts from choosing endpoints that meet in the table of refused kinds.
   explicit EventHub(const HashSecret& secret);
 
-  // Whether anybody is interested; what waits is forgotten when nobody is any more.
+  // Whether a client watches; what waits is forgotten when the last one leaves.
   void watch(bool on);
 
   // What happened since the last call, in its order. Returns how many were lost.
@@ -67,7 +67,7 @@ class EventHub : public EventSubscriber {
   std::mutex mutex_;
   std::vector<MappingEvent> mappings_;
   std::uint64_t lost_mappings_ = 0;
-  std::vector<RefusalEvent> refusals_;  // packets that were told already are not in their numbers any more
+  std::vector<RefusalEvent> refusals_;  // packets that were sent already are not in their numbers any more
   std::size_t told_ = 0;                // so many of them
   std::vector<std::uint16_t> slots_;    // a hash table over refusals_
   std::uint64_t lost_refusals_ = 0;

@@ -1,4 +1,4 @@
-// Which mappings, sessions and refused packets somebody asked for: terms that must all hold.
+// Which mappings, sessions and refused packets a client asked for: terms that must all hold.
 //
 //   [proto P] [internal|external|remote ADDR[/LEN][:PORT]] [origin O] [reason R] [state S]
 //
@@ -56,7 +56,7 @@ struct Filter {
   bool matches(const SessionView& session) const;
   // `remote` is the far end of the packet, `internal` and `external` are the near one as the packet names it.
   bool matches(const DropEvent& refusal) const;
-  // What `watch` tells of. The `remote` of a mapping is the one it was made for, if it was made for one.
+  // What `watch` shows. The `remote` of a mapping is the one it was made for, if it was made for one.
   bool matches_event(const std::variant<MappingView, DropEvent>& about) const;
 
   bool operator==(const Filter&) const = default;

@@ -227,7 +227,7 @@ std::optional<ControlError> unfit(ControlCommand command, const Filter& filter) 
                         "configured ones end with natctl port-forward del"};
   }
   if (filter.state && command == ControlCommand::watch) {
-    return no_term("state", "watch tells of mappings and refused packets; natctl show sessions state ...");
+    return no_term("state", "watch shows mappings and refused packets; natctl show sessions state ...");
   }
   return std::nullopt;
 }

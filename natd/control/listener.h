@@ -14,7 +14,7 @@ class ControlListener {
  public:
   // Makes the socket, in place of one that a dead natd left behind. std::runtime_error when it cannot.
   ControlListener(std::string path, const std::string& group);
-  // Removes the socket, unless somebody else's stands there now.
+  // Removes the socket, unless another process has one there now.
   ~ControlListener();
   ControlListener(const ControlListener&) = delete;
   ControlListener& operator=(const ControlListener&) = delete;

@@ -1,5 +1,5 @@
 // The words that natctl and natd exchange: one JSON object on each line, described for other programs in
-// docs/control-protocol.md. Everything here is pure: octets of a stranger go in, a Request or the reason why
+// docs/control-protocol.md. Everything here is pure: octets of a client go in, a Request or the reason why
 // it is none comes out.
 #pragma once
 

@@ -9,7 +9,7 @@
 
 namespace nat {
 
-// `filtering` is the behaviour in force for the mapping's protocol; what is configured lets anybody in.
+// `filtering` is the behaviour in force for the mapping's protocol; what is configured lets any remote in.
 Json mapping_record(const MappingView& mapping, TimePoint now);
 Json session_record(const SessionView& session, TimePoint now);
 Json block_record(const BlockView& block);

@@ -1,5 +1,5 @@
-// What can go wrong between natctl and natd, as a value: a code for programs, a sentence for people, and what
-// to do next.
+// What can go wrong between natctl and natd, as a value: a code for programs, a sentence for the operator,
+// and what to do next.
 #pragma once
 
 #include <string>

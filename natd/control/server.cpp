@@ -23,7 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMostClients = 16;
-// Of one user who is not root, so that nobody can keep root out.
+// Of one user who is not root, so that no user can keep root out.
 constexpr std::ptrdiff_t kMostClientsOfUser = 8;
 constexpr int kAcceptsOfTurn = 16;
 // A client may be silent between requests, or not take its answer, for so long.

@@ -24,7 +24,7 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  // Makes the socket and the thread. std::runtime_error with a sentence for people when it cannot.
+  // Makes the socket and the thread. std::runtime_error with a sentence for the operator when it cannot.
   void start();
   // Ends every connection and removes the socket. Safe to call twice, and without start().
   void stop() noexcept;

@@ -3,7 +3,7 @@
 // behind this interface; the engine sees whole IP packets only.
 //
 // Life: construct, install() what it needs in the kernel, start() its threads, stop() them, uninstall().
-// Errors of install() and start() are std::runtime_error with a sentence for people.
+// Errors of install() and start() are std::runtime_error with a sentence for the operator.
 #pragma once
 
 #include <cstdint>

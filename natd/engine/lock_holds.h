@@ -1,4 +1,4 @@
-// How long the engine's lock was held at a time. Nobody's packet moves meanwhile, so the longest hold is the
+// How long the engine's lock was held at a time. No packet moves meanwhile, so the longest hold is the
 // longest delay that natd itself adds to a packet.
 #pragma once
 

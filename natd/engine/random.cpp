@@ -13,7 +13,7 @@ std::uint64_t KernelRandom::next() {
     if (getrandom(block_.data(), sizeof block_, 0) != static_cast<ssize_t>(sizeof block_)) std::abort();
     used_ = 0;
   }
-  // What was drawn does not stay in memory.
+  // What was used does not stay in memory.
   return std::exchange(block_[used_++], 0);
 }
 

@@ -1,5 +1,5 @@
-// Randomness that nobody can guess (RFC 6056 section 3.3): the kernel's, fetched in blocks so that a draw
-// costs a system call only now and then. Not thread-safe; the engine draws under its lock.
+// Randomness that cannot be guessed (RFC 6056 section 3.3): the kernel's, fetched in blocks so that a
+// number costs a system call only now and then. Not thread-safe; the engine uses it under its lock.
 #pragma once
 
 #include <array>

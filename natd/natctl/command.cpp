@@ -44,8 +44,8 @@ constexpr Command kCommands[] = {
     {"port-forward list", "", "All port forwards, those of the file included.", "", port_forward_list},
     {"flush", kFilter, "Removes dynamic mappings and their sessions; all of them without a filter.",
      kFilterHelp, flush},
-    {"watch", kFilter, "Tells of mappings made and removed, and of refused packets, as it happens.",
-     kFilterHelp, watch},
+    {"watch", kFilter, "Shows mappings made and removed, and refused packets, as it happens.", kFilterHelp,
+     watch},
     {"trace", "[NUMBER | udp|tcp|icmp SOURCE:PORT DESTINATION:PORT [--in|--out] | --refused [FILTER...]]",
      "Why packets were refused, or would be, step by step, and what would let them pass.",
      "Alone, and with --refused, it lists what natd refused in the last minute; NUMBER is one of that list,\n"
@@ -58,7 +58,7 @@ constexpr Command kCommands[] = {
     {"whose", "ADDRESS [PORT]", "Which internal host an external port belongs to, or which ports a host has.",
      "With PORT, ADDRESS is an external address: shows the block of ports (see [blocks] in natd.conf) and "
      "who has\n"
-     "the port now, or had it until it came to rest. Alone, ADDRESS is a host: shows its blocks.\n",
+     "the port now, or had it until its quarantine. Alone, ADDRESS is a host: shows its blocks.\n",
      whose},
 };
 

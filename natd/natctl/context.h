@@ -23,8 +23,8 @@ struct Style {
   bool json = false;
   bool header = true;
   bool colours = false;
-  bool terminal = false;  // somebody looks at stdout: JSON is indented
-  bool chatter = false;   // somebody looks at stderr
+  bool terminal = false;  // stdout is a terminal: JSON is indented
+  bool chatter = false;   // stderr is a terminal
 };
 
 class Context {
@@ -49,9 +49,9 @@ class Context {
   void print(const Table& table) const { out << table.render(style.header, style.colours); }
   // One object: `members` after the version of the output.
   void print_json(const Json& members) const;
-  // Says first of all what natd does that an RFC forbids, when it tells of that.
+  // Says first of all what natd does that an RFC forbids, when the answer says so.
   void print_misbehavior(const Json& answer) const;
-  // For people only, and only when one is there.
+  // Only where stderr is a terminal.
   void chat(const std::string& sentence) const;
   // Says what went wrong and returns the exit code for it.
   int fail(const ControlError& error) const;

@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Numbers as text for the operator.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace nat {
 std::string format_left(double seconds);
 // How long something has been going on: "42s", "5m12s", "2h14m", "3d02h".
 std::string format_age(std::uint64_t seconds);
-// A time too short for whole seconds to tell it: "61us", "3.1ms", "2.4s".
+// A time too short for whole seconds to show it: "61us", "3.1ms", "2.4s".
 std::string format_short(double seconds);
 // "512 B", "1.2 KiB", "88.1 MiB".
 std::string format_bytes(std::uint64_t bytes);

@@ -1,4 +1,4 @@
-// Rows and columns as people read them: cells are texts, columns are as wide as their widest cell, two blanks
+// Rows and columns as text: cells are texts, columns are as wide as their widest cell, two blanks
 // stand between them, and no line ends in blanks.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Tells the operator when natd turns newcomers away for want of room (RFC 6888 REQ-11: notify management):
+// Warns the operator when natd refuses newcomers for want of room (RFC 6888 REQ-11: notify management):
 // ports, limits, an external address; and when the kernel finds no room in natd's queue. A sentence for each
 // kind of shortage when it begins, and once a minute while it lasts.
 #pragma once

@@ -42,7 +42,7 @@ class Log {
 
   // A line of its own; line breaks in `message` become several lines of the same level.
   void write(Level level, std::string_view message, TimePoint now);
-  // A record that somebody asked for, and that no budget keeps back.
+  // A record that the operator asked for, and that no budget keeps back.
   void record(std::string_view message);
 
   // Whether the environment says that this descriptor is connected to the journal.

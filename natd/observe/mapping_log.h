@@ -5,8 +5,8 @@
 //   mapping made 2026-11-21T13:12:47.123Z udp 10.0.0.1:4321 -> 203.0.113.11:4321
 //   mapping ended 2026-11-21T13:17:48.002Z udp 10.0.0.1:4321 -> 203.0.113.11:4321 expired
 //
-// Where ports are divided into blocks (translation/ports/port_blocks.h) the configuration tells whose a port
-// is, but for the extra blocks; those are always told, whether mappings are or not (RFC 7422 section 2):
+// Where ports are divided into blocks (translation/ports/port_blocks.h) the configuration says whose a port
+// is, but for the extra blocks; those are always logged, whether mappings are or not (RFC 7422 section 2):
 //
 //   block given 2026-11-21T13:12:47.123Z 203.0.113.11 57472-57535 to 10.0.0.1
 //   block back 2026-11-21T13:17:48.002Z 203.0.113.11 57472-57535 from 10.0.0.1
@@ -28,7 +28,7 @@ class MappingLog : public EventSubscriber {
   // What may wait to be written; beyond it lines are counted instead, and the count is a line.
   static constexpr std::size_t kMostWaiting = 65536;
 
-  // Mappings that are there already when it is switched on are not told.
+  // Mappings that are there already when it is switched on are not logged.
   void enable(bool on);
   // What happened since the last call, as lines. `now` and `unix_milliseconds` are one moment on both clocks.
   std::vector<std::string> take(TimePoint now, std::int64_t unix_milliseconds);

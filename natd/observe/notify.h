@@ -1,4 +1,4 @@
-// Tells systemd how natd fares (sd_notify(3), Type=notify-reload). Without systemd nothing happens.
+// Reports to systemd how natd is (sd_notify(3), Type=notify-reload). Without systemd nothing happens.
 #pragma once
 
 #include <optional>

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kBootFile = "/proc/sys/kernel/random/boot_id";
 
-// Of UDP, then of ICMP; TCP ports do not rest.
+// Of UDP, then of ICMP; TCP ports have no quarantine.
 constexpr std::array<Protocol, 2> kPlanes{Protocol::udp, Protocol::icmp};
 
 }  // namespace

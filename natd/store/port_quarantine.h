@@ -1,19 +1,21 @@
-// Which external UDP ports and echo identifiers were in use when, written down as it happens, so that a
-// released port rests its time out even when natd is restarted or killed in between (RFC 6888 REQ-8).
+// Which external UDP ports and echo identifiers were in use when, written down as natd reads the event, so
+// that a released port stays in quarantine for its time even when natd is restarted or killed in between (RFC
+// 6888 REQ-8).
 //
 // One file for each network namespace, /run/natd/netns-INODE.ports: a head, then a record of 16 octets for
 // each number, in two planes (UDP, ICMP) for each external address. It has holes where nothing was ever in
 // use, and is at most 2 MiB large for an address. The head names the boot and the namespace: what another one
 // left is not read, nor is anything that makes no sense.
 //
-// The file is mapped, and each mapping of the engine that begins or ends stores its record there; what the
+// The file is mapped, and a record is stored there for each mapping that begins or ends; what the
 // page cache holds survives the process, and the machine's restart forgets all. Blocks are allocated, 64 KiB
-// at a time, before anything is stored in them: a full disk is an error here, and no signal. It is told once
-// and given up; then released ports do not rest over a restart.
+// at a time, before anything is stored in them: a full disk is an error here, and no signal. It is logged
+// once and given up; then released ports have no quarantine over a restart.
 //
 // An address has a place in the file from its first mapping on. There are 256; then the place of an address
-// that has nothing in use goes to the next one, an hour after its last mapping ended, when nothing can be at
-// rest. Where no place is left, that is told once, and the ports of the newcomer do not rest over a restart.
+// that has nothing in use goes to the next one, an hour after its last mapping ended, when nothing can be in
+// quarantine. Where no place is left, that is logged once, and the ports of the newcomer have no quarantine
+// over a restart.
 #pragma once
 
 #include <array>
@@ -34,15 +36,15 @@ namespace nat {
 
 class PortQuarantine : public EventSubscriber {
  public:
-  // Opens or makes the file. Throws nothing: without a file it remembers nothing, and problem() says why.
+  // Opens or makes the file. Throws nothing: without a file it keeps nothing, and problem() says why.
   explicit PortQuarantine(const std::string& directory = "/run/natd");
-  // Takes away a file that nobody needs.
+  // Removes a file that is not needed.
   ~PortQuarantine() override;
   PortQuarantine(const PortQuarantine&) = delete;
   PortQuarantine& operator=(const PortQuarantine&) = delete;
 
-  // What an earlier natd had in use or let go less than `rest` ago, the earliest end of rest first. What was
-  // in use counts as let go now, and is noted so.
+  // What an earlier natd had in use or let go less than `rest` ago, the earliest end of quarantine first.
+  // What was in use counts as let go now, and is noted so.
   std::vector<QuarantinedPort> load(Duration rest, TimePoint now);
 
   // Why it knows nothing, or nothing of some addresses; empty while it does. Any thread.
@@ -83,7 +85,7 @@ class PortQuarantine : public EventSubscriber {
   // What the address of a place still needs it for.
   struct Need {
     std::uint32_t in_use = 0;
-    TimePoint rested{};  // when nothing can be at rest any more
+    TimePoint rested{};  // when nothing can be in quarantine any more
   };
 
   // Where things stand in the file.
@@ -125,7 +127,7 @@ class PortQuarantine : public EventSubscriber {
   std::unique_ptr<std::uint8_t, Unmap> memory_;
   std::bitset<kMostAddresses * kPlace / kGranule> allocated_;
   std::array<Need, kMostAddresses> needs_{};
-  bool needed_ = false;  // something is in use, or may rest
+  bool needed_ = false;  // something is in use, or may be in quarantine
 };
 
 }  // namespace nat

@@ -20,7 +20,7 @@ int checked(int result, const char* call) {
   return result;
 }
 
-// Reads the counter of a timerfd or an eventfd. False when somebody else was faster.
+// Reads the counter of a timerfd or an eventfd. False when another reader was faster.
 bool drain(int fd) {
   std::uint64_t count = 0;
   return read(fd, &count, sizeof count) == sizeof count;

@@ -18,7 +18,7 @@ std::string drop(const std::string& from, const std::string& to) {
 }  // namespace
 
 ForwardBlock::ForwardBlock(const std::string& internal, const std::string& external) {
-  // A name of its own, so that undoing the barrier of an earlier start leaves this one alone.
+  // A name of its own, so that undoing the forward block of an earlier start leaves this one alone.
   const std::string table = "table ip natd_barrier_" + std::to_string(getpid());
   // Deleting a table that is not there is an error; adding one that is there is none.
   remove_ = "add " + table + "; delete " + table;

@@ -1,6 +1,6 @@
 // Keeps the way between the two interfaces shut while a starting natd replaces what a killed one has left.
 // What is left behind lets nothing pass; without it, and before the new datapath stands, a kernel that
-// forwards would send internal addresses out and let strangers in.
+// forwards would send internal addresses out and let remote hosts in.
 //
 // The way stays shut when natd cannot start after all, until it can or `natd --cleanup` opens it.
 #pragma once

@@ -32,7 +32,7 @@ std::vector<std::string> read_lines(const std::string& path) {
   return lines;
 }
 
-// The words of a sysctl with one blank between them: the kernel prints tabs where people write blanks.
+// The words of a sysctl with one blank between them: the kernel prints tabs where operators write blanks.
 std::string words(const std::string& text) {
   std::istringstream stream(text);
   std::string result;
@@ -60,7 +60,7 @@ std::string joined(const std::vector<std::string>& arguments) {
   return line;
 }
 
-// What undo() of the entry does, for people.
+// What undo() of the entry does, as text.
 std::string describe(const Json& entry) {
   if (entry.contains("sysctl")) {
     return "set " + entry.at("sysctl").get<std::string>() + " back to " + entry.at("was").get<std::string>();

@@ -26,7 +26,7 @@ class Journal {
   // Sentences of what undo_all() would take back, in its order.
   std::vector<std::string> pending() const;
 
-  // Sets a sysctl such as "net/ipv4/ip_forward", remembering the value it had. Nothing is done when it
+  // Sets a sysctl such as "net/ipv4/ip_forward", noting the value it had. Nothing is done when it
   // already has the value. Throws std::runtime_error.
   void set_sysctl(const std::string& key, const std::string& value);
 

@@ -12,7 +12,7 @@
 
 namespace nat {
 
-// The network around the daemon, as the kernel tells of it.
+// The network around the daemon, as the kernel shows it.
 struct Links {
   std::string internal;
   std::string external;
@@ -39,7 +39,7 @@ class LinkMonitor {
 
   // Readable when a link or an address changed.
   int fd() const { return watcher_.get(); }
-  // Takes the notices off the socket; read() tells what they amount to.
+  // Takes the notices off the socket; read() says what they amount to.
   void drain();
 
  private:

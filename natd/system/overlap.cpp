@@ -14,7 +14,7 @@ bool overlap(const Prefix& one, const Prefix& other) {
 std::vector<std::string> overlap_warnings(const Links& links) {
   std::vector<Prefix> outside = links.external_networks;
   for (const Address address : links.external_addresses) {
-    // Further addresses of the pool may lie in nobody's network.
+    // Further addresses of the pool may lie in no network.
     if (std::none_of(outside.begin(), outside.end(), [&](const Prefix& p) { return p.contains(address); })) {
       outside.emplace_back(address, 32);
     }

@@ -4,9 +4,9 @@
     tidy.py BUILD_DIR all        everything
     tidy.py BUILD_DIR FILE...    these sources
 
-Everything is what people install: the daemon, natctl, natcheck and natpunch, without their tests. A header is
+Everything means all that is installed: the daemon, natctl, natcheck and natpunch, without their tests. A header is
 looked at through a source that includes it. No file is left out for want of time; instead a file that passed is
-remembered in BUILD_DIR/tidy by what its verdict depends on: it, the headers of ours that it includes, its command,
+kept in BUILD_DIR/tidy by what its verdict depends on: it, the headers of ours that it includes, its command,
 .clang-tidy, and the version of clang-tidy.
 """
 
@@ -72,7 +72,7 @@ def git(*arguments):
 
 
 def changed():
-    """(names of the files that differ from the last tag, the tag); (None, why) where that cannot be told."""
+    """(names of the files that differ from the last tag, the tag); (None, why) where that is not known."""
     tag = git("describe", "--tags", "--abbrev=0")
     if tag is None:
         return None, "there is no tag to compare with"

@@ -1,4 +1,4 @@
-// natd_pages: makes what is written for people from the tables of the program, so that neither can be right
+// natd_pages: makes what the operator reads from the tables of the program, so that neither can be right
 // without the other.
 //
 //   natd_pages sample            the sample configuration
@@ -28,7 +28,7 @@ using namespace nat;
 
 namespace {
 
-// Plain text as the text of a manual page: hyphens stay what people can copy, and no line is taken for a
+// Plain text as the text of a manual page: hyphens can still be copied, and no line is taken for a
 // request.
 std::string roff(std::string_view text) {
   std::string escaped;

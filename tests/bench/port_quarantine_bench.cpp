@@ -1,5 +1,5 @@
-// What it costs to remember ports over a restart (natd/store/port_quarantine.h): mappings begun and ended by
-// an engine with that memory against one without, in turns, in one run.
+// What it costs to keep the port quarantine over a restart (natd/store/port_quarantine.h): mappings begun and
+// ended by an engine with that memory against one without, in turns, in one run.
 //
 // The file lies in /dev/shm, which is memory as /run is.
 #include <algorithm>
@@ -63,7 +63,7 @@ class Side {
     now_ += std::chrono::hours(1);
     const double end = timed([this] { engine_.expire(now_, 4 * kMappings); });
     if (engine_.gauges().mappings != 0) fail("mappings outlived their time");
-    // And their ports come out of rest.
+    // And their ports come out of quarantine.
     now_ += std::chrono::hours(1);
     engine_.expire(now_, 4 * kMappings);
     if (memory_ && !memory_->problem().empty()) fail(memory_->problem());

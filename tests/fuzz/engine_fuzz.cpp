@@ -105,7 +105,7 @@ Octets shaped(Script& script, Realm in) {
   }
   fix_ip_checksum(packet);
   fix_transport_checksum(packet);
-  // Now and then with an option that tells of a host inside.
+  // Now and then with an option that names a host inside.
   constexpr std::uint8_t kKinds[] = {7, 68, 82, 147, 149, 131};
   if ((shape & 0x0cU) != 0x0c) return packet;
   return with_options(packet, recording_option(Address(10, 0, 0, 1 + (ends & 3U)),
@@ -161,7 +161,7 @@ void flood(TestGateway& gateway, Script& script, Realm in) {
   }
 }
 
-// No host with a mapping is shown to anybody outside. A remote may have the address of one: it is no host's
+// No host with a mapping is shown to any remote. A remote may have the address of one: it is no host's
 // then.
 void check_leaving(const TestGateway& gateway, const Outcome& outcome, bool own) {
   const bool leaves =

@@ -1,5 +1,5 @@
-// The parser of the only octets that strangers send to a server: whatever it accepts, it must write back the
-// same.
+// The parser of the only octets that unknown hosts send to a server: whatever it accepts, it must write back
+// the same.
 #include <algorithm>
 #include <cstdlib>
 

@@ -1,5 +1,5 @@
-// The parser of everything that strangers send to a peer or to S: whatever it accepts, it must write back the
-// same.
+// The parser of everything that unknown hosts send to a peer or to S: whatever it accepts, it must write back
+// the same.
 #include <algorithm>
 #include <cstdlib>
 

@@ -1,5 +1,5 @@
-// What strangers send to the STUN server, and a gateway's other side to the client: whatever is accepted must
-// mean the same after it has been written and read again.
+// What unknown hosts send to the STUN server, and a gateway's other side to the client: whatever is accepted
+// must mean the same after it has been written and read again.
 #include <cstdlib>
 
 #include "tests/natcheck/stun/message.h"

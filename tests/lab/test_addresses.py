@@ -127,7 +127,7 @@ def test_a_start_that_fails_after_a_kill_leaves_the_way_shut(home, datapath):
 
 
 class Overlapping(topology.L1):
-    """The provider uses the numbers of the house: 192.168.1.0/24 on both sides of gw."""
+    """The provider uses the numbers of the network inside: 192.168.1.0/24 on both sides of gw."""
 
     def build(self):
         self.outside()

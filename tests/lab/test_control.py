@@ -1,4 +1,4 @@
-"""natctl against a live natd: what it shows is true, what it orders happens, and nobody can abuse the socket."""
+"""natctl against a live natd: what it shows is true, what it orders happens, and no user can abuse the socket."""
 
 import contextlib
 import json
@@ -114,7 +114,7 @@ def asked_again(natd, source):
 
 
 def test_trace_knows_where_a_time_to_live_ends(lab, natd, servers):
-    """Asked again about a refused packet, it tells what the kernel would do: some hops it counts behind natd, where a
+    """Asked again about a refused packet, it says what the kernel would do: some hops it counts behind natd, where a
     packet still ends that natd lets through, and some before it, where what natd sees is what is left."""
     def short_lived(source, destination, ttl):
         return IP(src=source[0], dst=destination[0], ttl=ttl) / UDP(sport=source[1], dport=destination[1]) / b"short"

@@ -1,4 +1,4 @@
-"""nat.exempt: hosts inside and exempt remotes exchange packets as they are; everybody else is translated."""
+"""nat.exempt: hosts inside and exempt remotes exchange packets as they are; all others are translated."""
 
 import pytest
 

@@ -181,7 +181,7 @@ def test_a_neighbours_datagrams_leave_those_that_wait_alone(lab, natd):
 @pytest.mark.rows("U14a")
 def test_tiny_fragments_take_nobodys_place(lab, natd, servers, sources, rate):
     """Fragments of 28 octets whose first never comes, several times as many as the netfilter queue has places: of
-    everybody else's packets none is lost, fragments in reverse included."""
+    the packets of all others none is lost, fragments in reverse included."""
     overruns = natd.ctl("show", "stats")["datapath_counters"]["queue-overruns"]
     flood = lab.start(lab.out3, gateway.binary("lab_fragment_flood"), topology.EXTERNAL, "192.0.2.100", sources, rate,
                       3 * rate)

@@ -136,7 +136,7 @@ def use_one(lab, server):
 
 
 def test_killed_twice_in_a_row(home, datapath):
-    """The second run finds the leavings of the first, is killed too, and the third still cleans up all of it."""
+    """The second run finds the stale state of the first, is killed too, and the third still cleans up all of it."""
     found = snapshot.take(home.gw)
     natd = gateway.Natd(home, home.gw, datapath)
     natd.kill()

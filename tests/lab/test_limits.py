@@ -1,4 +1,4 @@
-"""Limits and addresses: full tables refuse the newcomer and nobody else notices (C11); pools pair (U2)."""
+"""Limits and addresses: full tables refuse the newcomer and no other host notices (C11); pools pair (U2)."""
 
 import contextlib
 import signal
@@ -31,7 +31,7 @@ def fill(lab, server, stack, count, host="in1"):
 
 
 def refused(host, server):
-    """Whether a new socket gets no mapping, and how it was told: "error", "silence" or None."""
+    """Whether a new socket gets no mapping, and how the host learns of it: "error", "silence" or None."""
     with traffic.udp_socket(host, timeout=1) as sock:
         sock.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR: soft errors too
         sock.connect(server.endpoint)

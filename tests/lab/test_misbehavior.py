@@ -1,4 +1,4 @@
-"""What natd does wrong when a laboratory asks for it, and that nobody else can ask."""
+"""What natd does wrong when a laboratory asks for it, and that it does so only then."""
 
 import contextlib
 import socket

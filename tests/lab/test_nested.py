@@ -88,7 +88,7 @@ def test_peers_pass_the_providers_filter_on_hairpins(provider, meet):
 @pytest.mark.parametrize("provider_kind", ["EDM/APDF", "EIM/APDF"])
 def test_prediction_fails_behind_a_second_layer(provider, meet, provider_kind):
     """All gateways give ports one after the other; but what S saw are the provider's ports, and both draw from them:
-    each aims at a port that is its own by now, or that waits for somebody else."""
+    each aims at a port that is its own by now, or that waits for another host."""
     _, daemons, _ = provider
     for name, natd in daemons.items():
         natd.behave(provider_kind if name == "gwX" else "EDM/APDF")

@@ -1,4 +1,4 @@
-"""A released port rests before somebody else gets it, whatever happens to natd meanwhile (C8)."""
+"""A released port is in quarantine before another host gets it, whatever happens to natd meanwhile (C8)."""
 
 import contextlib
 
@@ -45,7 +45,7 @@ def test_over_a_restart_a_port_goes_to_its_owner_only(start, how):
 @pytest.mark.rows("C8")
 @pytest.mark.parametrize("how", ["ended", "killed"])
 def test_over_a_restart_a_port_rests_its_time_out_and_no_longer(start, how):
-    """Of eight ports, the other seven go to in2 at once, the last one when it has rested."""
+    """Of eight ports, the other seven go to in2 at once, the last one when its quarantine is over."""
     lab, natd, server, stack = start(lab="yes", ports__ranges="40000-40007", ports__preserve="no", ports__rest="10s")
     one = stack.enter_context(traffic.udp_socket(lab.in1))
     used = traffic.ask(one, server.endpoint)[0][1]

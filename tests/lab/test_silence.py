@@ -1,4 +1,4 @@
-"""What nobody asked for is dropped without a word, and no internal address is reachable from outside."""
+"""What no host asked for is dropped without a word, and no internal address is reachable from outside."""
 
 import socket
 import struct
@@ -34,9 +34,9 @@ def probes(source, ports):
 
 @pytest.mark.rows("T4a", "T4b", "T11", "NO2", "TT8")
 def test_nobody_who_was_not_asked_hears_anything(lab, natd, servers, mapped):
-    """T4a, T11, NO2: every sort of packet from a stranger to a live mapping and to ports without one, SYNs sent again
+    """T4a, T11, NO2: every sort of packet from an unknown remote to a live mapping and to ports without one, SYNs sent again
     and again, and a SYN and a datagram to each of the 65,535 ports, even those of the gateway itself, where no socket
-    is: for thirty seconds after each nothing comes back, no RST, no ICMP; and everybody's traffic goes on."""
+    is: for thirty seconds after each nothing comes back, no RST, no ICMP; and the traffic of all hosts goes on."""
     everything = [*probes(lab.out2.address, mapped), *probes(lab.out2.address, (40123, 40123))]
     target = socket.inet_aton(topology.EXTERNAL)
     begun = time.monotonic()
@@ -80,7 +80,7 @@ def _tcp_syn(source, target, port):
 
 @pytest.mark.rows("T10", "NO3")
 def test_a_stream_of_resets_from_elsewhere_harms_nothing(lab, natd, servers):
-    """T10, NO3: strangers' RST, FIN and ICMP errors about a live connection leave it alone."""
+    """T10, NO3: RST, FIN and ICMP errors of unknown remotes about a live connection leave it alone."""
     with traffic.Stream(lab.in1, servers[0].endpoint, port=4601) as stream:
         ip = IP(src=lab.out2.address, dst=topology.EXTERNAL)
         quoted = IP(src=topology.EXTERNAL, dst=lab.out1.address) / TCP(sport=stream.seen_as[1], dport=7007, seq=1)
@@ -109,7 +109,7 @@ def test_internal_addresses_cannot_be_reached_from_outside(lab, natd):
 
 @pytest.mark.rows("NO6")
 def test_a_forged_source_from_inside_does_not_leave(lab, natd):
-    """NO6: an inside host cannot send as somebody outside, nor as an address natd does not serve."""
+    """NO6: an inside host cannot send as a remote, nor as an address natd does not serve."""
     with capture.Capture(lab, lab.gw, "wan0", "udp") as wan:
         for source in ("192.0.2.32", "198.51.100.99"):
             raw.send(lab.in1, IP(src=source, dst=lab.out1.address) / UDP(sport=4000, dport=9000) / b"forged")

@@ -49,7 +49,7 @@ def test_a_relay_works_between_all_behaviours(sites, one):
 @pytest.mark.rows("L2")
 @pytest.mark.parametrize("kind", KINDS)
 def test_reversal_reaches_who_cannot_be_called(sites, kind):
-    """in1 is behind natd, out2 behind nothing. out2's own calls arrive where filtering lets everybody in, and are met
+    """in1 is behind natd, out2 behind nothing. out2's own calls arrive where filtering lets every remote in, and are met
     by silence elsewhere; asked by way of S, in1 calls out2 whatever the behaviours."""
     lab, daemons, server = sites
     daemons["gw"].behave(kind)
@@ -104,7 +104,7 @@ def test_one_opens_the_hole_and_the_other_calls(sites, one, other):
 @pytest.mark.rows("L7")
 @pytest.mark.parametrize("answer, counter", [("reset", "resets"), ("icmp", "icmp_errors")])
 def test_a_refusal_by_the_other_gateway_is_survived(sites, answer, counter):
-    """gwB refuses the SYN that comes too early. natd passes that on and remembers the session, so that the late SYN of
+    """gwB refuses the SYN that comes too early. natd passes that on and keeps the session, so that the late SYN of
     the other side finds it."""
     lab, daemons, server = sites
     for natd in daemons.values():
@@ -193,7 +193,7 @@ class TestPrediction:
 
     @pytest.mark.rows("L6", "L8")
     def test_is_not_needed_where_mappings_do_not_depend_on_remotes(self, sites, name, options):
-        """The port S saw is the port everybody meets, also where ports follow each other: punching works."""
+        """The port S saw is the port that every remote meets, also where ports follow each other: punching works."""
         for natd in sites[1].values():
             natd.behave("EIM/APDF")
             natd.set(ports__allocation="sequential")
@@ -205,7 +205,7 @@ class TestPrediction:
 @pytest.mark.rows("L8")
 @pytest.mark.parametrize("remembered, expected", [("4min", True), ("100ms", False)])
 def test_prediction_over_tcp_lives_while_the_refused_session_does(sites, remembered, expected):
-    """gwB refuses in1's first SYN. As long as gw remembers the session, the next SYN has the port that was predicted;
+    """gwB refuses in1's first SYN. As long as gw keeps the session, the next SYN has the port that was predicted;
     from a gateway where it ends with the RST, or soon after, the next one gets another."""
     depend_on_remotes(sites[1], "sequential")
     lab, daemons, server = sites

@@ -47,7 +47,7 @@ def test_nothing_internal_leaves_whatever_is_tried(lab, natd, servers):
 @pytest.mark.alone
 @pytest.mark.rows("NO5")
 def test_nothing_internal_has_left_in_the_whole_run(datapath):
-    """Every gateway of every test in this run, but those told to let addresses out."""
+    """Every gateway of every test in this run, but those set to let addresses out."""
     datapaths, packets = watch.whole_run()
     if datapath not in datapaths:
         pytest.skip("no gateway was watched in this run")

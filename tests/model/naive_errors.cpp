@@ -39,7 +39,7 @@ Expected NaiveNat::judge_error(const Words& about, Realm in, bool returns, TimeP
   return expected;
 }
 
-// Also about what came in on a session that is only remembered. The hosts of the model have addresses of
+// Also about what came in on a session that is dormant. The hosts of the model have addresses of
 // private use, and its remotes have not.
 Expected NaiveNat::judge_own_error(const Words& about, TimePoint now) {
   settle(now);

@@ -71,7 +71,7 @@ Reason NaiveFragments::later(const Piece& piece, const Policy& policy, TimePoint
       return action_of(reason) == Action::drop ? Reason::fragment_of_refused : reason;
     }
   }
-  // Nobody else loses anything for one that cannot be held in any case.
+  // No other datagram loses anything for one that cannot be held in any case.
   std::uint32_t own = piece.size + kOverhead;
   std::uint32_t pieces = 1;
   if (known) {

@@ -429,7 +429,7 @@ void NaiveNat::evict(Mapping& mapping) {
     if (!session.live && session.ended == oldest) candidates.push_back(remote);
   }
   if (candidates.size() > 1) {
-    // Of several with one age nobody knows which.
+    // Of several with one age it is not known which.
     std::erase_if(candidates, [&](Endpoint remote) { return remembers(mapping, remote); });
     if (candidates.size() != 1) {
       complaints.push_back("of the oldest remotes of " + mapping.external.to_string() + ", " +
@@ -515,7 +515,7 @@ void NaiveNat::flush(Protocol protocol, Endpoint external, TimePoint now) {
   for (const Mapping* mapping : flushed) end(mapping);
 }
 
-// A mapping may end because somebody was refused at it.
+// A mapping may end because a packet was refused at it.
 void NaiveNat::filtered(const Words& inbound, Reason refused) {
   if (!policy_.misbehavior.filter_ends_mapping) return;
   if (refused != Reason::filtered_by_address && refused != Reason::filtered_by_port) return;

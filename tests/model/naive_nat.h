@@ -3,7 +3,7 @@
 //
 // It knows the words of packets (protocol, endpoints, flags), not their octets. Where the engine has a
 // choice (which external endpoint a new mapping gets, which of several remotes it forgets, whether a mapping
-// is lost), the naive NAT is told what was chosen and says whether that was allowed.
+// is lost), the naive NAT is given what was chosen and says whether that was allowed.
 #pragma once
 
 #include <functional>
@@ -62,7 +62,7 @@ class NaiveNat {
     // which it lets the other side send, as far as it has said so.
     bool acked[2] = {false, false};
     std::optional<std::uint32_t> limit[2];
-    // The SYN without ACK that nobody has answered yet.
+    // The SYN without ACK that is not answered yet.
     struct Syn {
       int sender;  // 0 internal, 1 external
       std::uint32_t sequence;
@@ -131,7 +131,7 @@ class NaiveNat {
   struct Rest {
     Endpoint owner;
     TimePoint until;
-    bool certain = true;  // surely still at rest
+    bool certain = true;  // surely still in quarantine
   };
   enum class Direction { outbound, inbound };
   using PortKey = std::pair<Protocol, Endpoint>;
@@ -191,7 +191,7 @@ class NaiveNat {
 
   // Ports: naive_ports.cpp.
 
-  // Whether anybody may get the port, and whether a mapping of this packet may, by the rule that fits it and
+  // Whether any host may get the port, and whether a mapping of this packet may, by the rule that fits it and
   // by the class of its internal port.
   bool eligible(Protocol protocol, std::uint16_t port) const;
   bool offered(const Words& packet, Endpoint external) const;

@@ -12,7 +12,7 @@ bool within(const std::vector<PortRange>& ranges, std::uint16_t port) {
 
 }  // namespace
 
-// Whether anybody may get it.
+// Whether any host may get it.
 bool NaiveNat::eligible(Protocol protocol, std::uint16_t port) const {
   if (port == 0) return false;
   if (blocks_on()) return port >= 1024 && !policy_.reserved_ports[port];
@@ -204,12 +204,12 @@ void NaiveNat::complain(const Words& packet, const std::string& what) {
                        what);
 }
 
-// --- Ports at rest.
+// --- Ports in quarantine.
 
 void NaiveNat::rest(PortKey key, Endpoint owner, Duration how_long) {
   quarantined_[key] = {owner, now_ + how_long, exact_};
-  // At most a quarter of the ports rest; those whose rest ends first go first. Of several that end together
-  // nobody knows which.
+  // At most a quarter of the ports are in quarantine; those whose quarantine ends first go first. Of several
+  // that end together it is not known which.
   const auto same_pool = [&](const PortKey& other) {
     return other.first == key.first && other.second.address == key.second.address;
   };
@@ -226,7 +226,7 @@ void NaiveNat::rest(PortKey key, Endpoint owner, Duration how_long) {
       if (same_pool(other) && rest.until == first) rest.certain = false;
     }
   }
-  // Neither is it known in which order those that end together came to rest.
+  // Neither is it known in which order those that end together came into quarantine.
   Rest& own = quarantined_[key];
   own.certain = own.certain && std::none_of(quarantined_.begin(), quarantined_.end(), [&](const auto& entry) {
                   return same_pool(entry.first) && entry.second.until == own.until && !entry.second.certain;

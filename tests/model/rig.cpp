@@ -322,8 +322,8 @@ void Rig::send_whole(const Words& words, const Octets& packet) {
   if (sent_.size() > 50) sent_.erase(sent_.begin());
 }
 
-// explain() must say what translate() does, up to what only the drawing of a port can tell; and that it
-// is drawn, it must say.
+// explain() must say what translate() does, up to the port that is chosen at random; and that it is
+// chosen so, it must say.
 void Rig::check_explanation(const Words& words, const Explanation& explanation, Reason reason, bool mapped) {
   if (!profile_.exact) return;
   const bool hidden =
@@ -522,7 +522,7 @@ void Rig::compare_tables() {
   if (profile_.blocks) compare_blocks();
 }
 
-// Every extra block that is given was with nobody, and comes back from whom it was given to.
+// Every extra block that is given was with no host, and comes back from whom it was given to.
 void Rig::follow_blocks() {
   const auto& told = gateway_.observed().blocks;
   for (; blocks_followed_ < told.size(); ++blocks_followed_) {

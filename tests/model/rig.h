@@ -124,7 +124,7 @@ class Rig {
   void send_first(const Piece& piece, std::uint64_t datagram, Octets octets);
   void passed(std::uint64_t datagram, const Outcome& outcome);
   void take_released();
-  // What the engine has told since.
+  // What the engine's events have said since.
   struct Before {
     std::size_t created, removed;
   };

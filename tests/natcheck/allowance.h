@@ -1,4 +1,4 @@
-// How much a server does for strangers: so much at once, so much a second after that.
+// How much a server does for unknown hosts: so much at once, so much a second after that.
 #pragma once
 
 #include <algorithm>

@@ -12,7 +12,7 @@ struct ClientSettings {
   std::array<Endpoint, 3> servers;  // main ports; the second port of the second server is the next number
   Address local;
   std::uint16_t port = 0;      // local port c; c + 1 and c + 2 are used too
-  std::uint64_t run = 0;       // random; tells our messages from others'
+  std::uint64_t run = 0;       // random; marks our messages
   milliseconds wait{2000};     // how long silence is listened to before it is believed
   milliseconds timeout{5000};  // how long a server may take to answer
 

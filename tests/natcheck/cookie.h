@@ -1,5 +1,5 @@
 // Proof that a client receives at the address it sends from: a keyed hash of its endpoint and run, given out
-// in each pong, demanded back before a server has anybody contact that endpoint. Servers remember nothing for
+// in each pong, demanded back before a server has another contact that endpoint. Servers keep nothing for
 // it.
 #pragma once
 

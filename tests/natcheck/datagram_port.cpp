@@ -7,7 +7,7 @@ namespace nat::check {
 namespace {
 
 constexpr int kBatch = 64;  // datagrams and errors taken in one go, so that no flood starves the loop
-constexpr std::size_t kLongest = 4097;  // longer ones arrive cut off, and are no message of anybody's
+constexpr std::size_t kLongest = 4097;  // longer ones arrive cut off, and are no message of the protocol
 
 }  // namespace
 

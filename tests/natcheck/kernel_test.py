@@ -71,7 +71,7 @@ class KernelGateway(unittest.TestCase):
             gw.batch(f"address add {address}/24 dev wan0")
 
     def follow(self, rules):
-        """The gateway follows these rules, and none of the case before. What it remembers of that does no harm:
+        """The gateway follows these rules, and none of the case before. What it keeps of that does no harm:
         every run has ports of its own."""
         for flush in ("iptables -F", "iptables -t nat -F", "nft delete table ip rewriter"):
             self.lab.gw.run(*flush.split(), check=False)
@@ -122,7 +122,7 @@ class KernelGateway(unittest.TestCase):
             self.expect(found, protocol, mapping=EIM, filtering=EIF, from_s3="passed", payload=True, punching=True)
 
     def test_masquerade_as_it_comes(self):
-        """Ports are kept, so mappings look endpoint-independent; strangers reach the gateway's stack, which answers
+        """Ports are kept, so mappings look endpoint-independent; unknown hosts reach the gateway's stack, which answers
         SYNs with a RST and datagrams with port unreachable."""
         found = self.check(MASQUERADE)
         self.assertEqual(found["exit"], 2)

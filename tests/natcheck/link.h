@@ -1,5 +1,5 @@
-// The second server's connection to the third. It is TCP so that nobody can speak in the second server's name
-// without being on the path; it is dialled again for as long as the server runs.
+// The second server's connection to the third. It is TCP so that no other host can speak in the second
+// server's name without being on the path; it is dialled again for as long as the server runs.
 #pragma once
 
 #include "tests/natcheck/tcp_port.h"

@@ -29,7 +29,7 @@ constexpr Entry kEntries[] = {
     {"filter-ends-mapping", "forgets a mapping when it rejects a packet to it", "RFC 4787 REQ-5"},
     {"class-change", "does not always map or filter alike", "RFC 4787 REQ-11"},
     {"port-overloading", "gives one external endpoint to several hosts", "RFC 4787 REQ-3"},
-    {"sequential-ports", "gives external ports that can be foretold", "RFC 6056 section 3.1"},
+    {"sequential-ports", "gives external ports that can be predicted", "RFC 6056 section 3.1"},
     {"payload-rewriting", "changes addresses in payloads", "RFC 4787 REQ-10"},
     {"fragments-lost", "loses fragmented datagrams", "RFC 4787 REQ-14"},
     {"no-hairpin", "does not let internal hosts meet at their external endpoints", "RFC 4787 REQ-9"},

@@ -132,7 +132,7 @@ void Coordinator::join_together() {
   }
 }
 
-// One after the other, at the next port, where nobody has been; then the first leaves and comes back. Each
+// One after the other, at the next port, where no host has been; then the first leaves and comes back. Each
 // time all who are there are observed anew.
 void Coordinator::stagger() {
   const auto port = static_cast<std::uint16_t>(report_.port + 1);

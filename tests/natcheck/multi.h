@@ -19,7 +19,7 @@ namespace nat::check {
 struct Round {
   std::string name;
   std::map<std::size_t, std::optional<Endpoint>> endpoints;  // by host; nothing where a server did not answer
-  std::map<std::size_t, Behavior> mappings;  // by host, where the servers tell, twice if need be
+  std::map<std::size_t, Behavior> mappings;  // by host, where the servers show it, twice if need be
   bool complete = true;                      // every server answered every host
   bool consistent = true;                    // each host had one endpoint towards all servers
   bool distinct = true;                      // no two hosts had the same

@@ -1,4 +1,4 @@
-// What a run has found, for people and for programs.
+// What a run has found, as text and as JSON.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// What the reports have in common: how a finding is put for people, and for programs.
+// What the reports have in common: how a finding is put as text, and as JSON.
 #pragma once
 
 #include <optional>

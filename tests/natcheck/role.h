@@ -1,5 +1,6 @@
-// What a server does beyond telling a client what it sees: the second server has clients contacted unasked,
-// the third is the stranger who contacts them. Also the four ports of a server, which the roles work with.
+// What a server does beyond reporting to a client what it sees: the second server has clients contacted
+// unasked, the third contacts them without having been contacted. Also the four ports of a server, which the
+// roles work with.
 #pragma once
 
 #include <memory>
@@ -50,7 +51,7 @@ std::unique_ptr<Role> make_second_role(ServerPorts& ports, const ServerSettings&
                                        const CookieJar& cookies);
 std::unique_ptr<Role> make_third_role(ServerPorts& ports, const ServerSettings& settings);
 
-// The answer that says: nobody here can do this.
+// The answer that says: no server here can do this.
 Message unavailable(const Message& request, const Endpoint& client);
 
 }  // namespace nat::check

@@ -6,8 +6,8 @@
 namespace nat::check {
 namespace {
 
-// Clients ask here. What the other port of this server is to do, it does itself; what a stranger is to do, it
-// forwards to the third server, and brings the answer back.
+// Clients ask here. What the other port of this server is to do, it does itself; what an unknown host is to
+// do, it forwards to the third server, and brings the answer back.
 class SecondRole : public Role {
  public:
   SecondRole(ServerPorts& ports, const ServerSettings& settings, const CookieJar& cookies)

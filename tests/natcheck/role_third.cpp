@@ -3,7 +3,7 @@
 namespace nat::check {
 namespace {
 
-// The stranger: contacts whom the second server names, and nobody else's word counts.
+// The unknown host: contacts whom the second server names, and obeys no other.
 class ThirdRole : public Role {
  public:
   ThirdRole(ServerPorts& ports, const ServerSettings& settings)

@@ -69,7 +69,7 @@ def running(*addresses):
 
 
 def linked():
-    """Waits until the second server can have the third contact somebody."""
+    """Waits until the second server can have the third contact a client."""
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
         client.bind(("127.0.0.1", 0))
         client.settimeout(1)

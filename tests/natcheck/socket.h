@@ -14,7 +14,7 @@
 
 namespace nat::check {
 
-// This host cannot do what is needed: a port is taken, an address is not ours. The text says so to people.
+// This host cannot do what is needed: a port is taken, an address is not ours. The text says so.
 class SetupError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -68,7 +68,7 @@ std::optional<IcmpError> next_icmp_error(int descriptor);
 // Makes close() send a reset instead of leaving the port in TIME_WAIT, where it could not be used again.
 void reset_on_close(int descriptor);
 
-// A random number that nobody can guess.
+// A random number that cannot be guessed.
 std::uint64_t random_number();
 
 }  // namespace nat::check

@@ -156,7 +156,7 @@ void TcpCheck::hairpin() {
   findings_.hairpin.external = own.observed();
   hairpin_one_way(*findings_.second_server);
   if (!*findings_.hairpin.two_way) hairpin_two_way(*findings_.second_server);
-  // Where a mapping got lost meanwhile, its endpoint was nobody's.
+  // Where a mapping got lost meanwhile, its endpoint was no host's.
   for (int i = 1; i < kHairpinTries && !findings_.hairpin.two_way.value_or(true); ++i) {
     const Endpoint fresh{settings_.first().address, static_cast<std::uint16_t>(settings_.first().port + 1)};
     Question here = question(mapping_port_, fresh, Stage::first_server);

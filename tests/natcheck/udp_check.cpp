@@ -131,7 +131,7 @@ void UdpCheck::hairpin() {
   Endpoint target = *findings_.second_server;
   hairpin_one_way(target);
   hairpin_two_way(target);
-  // Where a mapping got lost meanwhile, its endpoint was nobody's.
+  // Where a mapping got lost meanwhile, its endpoint was no host's.
   for (unsigned i = 1; i < kQuickTries && !*findings_.hairpin.two_way; ++i) {
     const auto now = ask_again(mapping_port_, settings_.second(), Stage::second_server);
     const auto external = ask_again(hairpin_port_, settings_.first(), Stage::first_server);

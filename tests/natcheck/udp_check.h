@@ -1,9 +1,9 @@
 // The procedure over UDP: K1 to K4b and KA of the 2005 paper, and beyond it the second server's other port,
-// which tells address-dependent from address-and-port-dependent.
+// which distinguishes address-dependent from address-and-port-dependent.
 //
 // Three local ports, so that no step is spoilt by what another has opened (RFC 5780 section 4.5): c for the
 // mapping, c + 1 to hairpin from, c + 2 for the filter, which talks to the second server's main port and
-// nobody else.
+// no other.
 #pragma once
 
 #include "tests/natcheck/client_settings.h"

@@ -1,5 +1,5 @@
-// What a packet that leaves tells of the internal side, where it should tell nothing: in its header, in IP
-// options in which addresses travel, and in what an ICMP error quotes of both. Payload is the hosts' own.
+// What a packet that leaves reveals of the internal side, where it should reveal nothing: in its header, in
+// IP options in which addresses travel, and in what an ICMP error quotes of both. Payload is the hosts' own.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 namespace nat::test {
 
 // Where the first internal address stands, in words; empty when there is none. The receiver's own address
-// tells it nothing.
+// reveals nothing to it.
 std::string leak_of(const Octets& packet, const std::function<bool(Address)>& internal);
 
 // An option of eight octets that has recorded one address: the kind is record route, or whichever is wanted.

@@ -1,4 +1,4 @@
-// An engine with both its sides in the hands of a test: a clock that stands still until told otherwise,
+// An engine with both its sides in the hands of a test: a clock that stands still until it is moved,
 // seeded randomness, a reader of its events that writes everything down, and sockets that are a list.
 #pragma once
 

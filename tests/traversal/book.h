@@ -32,7 +32,7 @@ class Book {
   // `draw` gives random numbers.
   explicit Book(std::function<std::uint64_t()> draw) : draw_(std::move(draw)) {}
 
-  // Enters a visitor or refreshes its entry; null if the name is somebody else's or the book is full.
+  // Enters a visitor or refreshes its entry; null if the name is another peer's or the book is full.
   const Visitor* enter(Visitor visitor, TimePoint now);
 
   // The other half of the pair; null if there is none.

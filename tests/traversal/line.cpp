@@ -93,7 +93,7 @@ class TcpLine : public Line {
   const Rebuffs& rebuffs() override { return rebuffs_; }
 
  private:
-  // Remembers how streams have ended, and forgets the streams.
+  // Notes how streams have ended, and forgets the streams.
   void settle(TimePoint now) {
     for (const auto& stream : tcp_.streams()) {
       if (!stream->over()) continue;

@@ -24,7 +24,7 @@ inline constexpr std::size_t kLongestName = 12;
 enum class Kind : std::uint8_t {
   join = 1,   // peer to S: `from` wants to meet `to`; `nonce` is its run, `internal` where it is bound
   seen,       // S to peer: I see you as `external`; `cookie` belongs into the next join over UDP
-  refused,    // S to peer: the name is somebody else's, or there is no room
+  refused,    // S to peer: the name is another peer's, or there is no room
   introduce,  // S to peer: `from` wants to meet you too, is at `external` and `internal`; you both know
               // `nonce`
   leave,      // peer to S: forget me

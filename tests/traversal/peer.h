@@ -15,7 +15,8 @@ namespace nat::traversal {
 
 class Peer {
  public:
-  // Takes the local port, or throws SetupError. `introduced` is told once whom it will try to reach.
+  // Takes the local port, or throws SetupError. `introduced` is called once with the peer it will try to
+  // reach.
   Peer(const PeerSettings& settings, std::function<void(const Result&)> introduced);
 
   // To the end.

@@ -1,4 +1,4 @@
-// What a peer has found out, for people and as JSON.
+// What a peer has found out, as text and as JSON.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -21,7 +21,7 @@ struct Result {
   std::string reason;            // why no way was tried, where none was
   Endpoint local;                // ours
   Endpoint external;             // ours, as S sees it
-  Endpoint partner_internal;     // as the other told S
+  Endpoint partner_internal;     // as the other has named it to S
   Endpoint partner_external;     // as S sees it
   Endpoint remote;               // where the first answer came from
   Endpoint seen_as;              // ours, as the other sees it on that way

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""natpunch against itself: server and peers on loopback addresses, no gateway in between; strangers and mistakes.
+"""natpunch against itself: server and peers on loopback addresses, no gateway in between; unknown hosts and mistakes.
 
 Runs in a network namespace of its own, which ends with it. NATPUNCH names the program.
 """
@@ -173,7 +173,7 @@ class ServersRefuse(unittest.TestCase):
             self.assertEqual(alice.answers(INTRODUCE)[8:16], nonce)
             eve.send(message(KNOCK, b"bob", b"alice", nonce=nonce))  # from another endpoint
             bob.send(message(KNOCK, b"bob", b"alice", nonce=b"\2" * 8))  # with another nonce
-            bob.send(message(KNOCK, b"bob", b"carol", nonce=nonce))  # to somebody else
+            bob.send(message(KNOCK, b"bob", b"carol", nonce=nonce))  # to another peer
             bob.send(message(SEEN, b"bob", b"alice", nonce=nonce))  # what only S says
             self.assertTrue(bob.silence())
             self.assertTrue(alice.silence())

@@ -5,7 +5,7 @@
 namespace nat::traversal {
 namespace {
 
-constexpr milliseconds kTick{1000};  // how late somebody silent may be noticed
+constexpr milliseconds kTick{1000};  // how late a silent peer may be noticed
 
 }  // namespace
 

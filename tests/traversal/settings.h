@@ -1,4 +1,4 @@
-// What a peer is told on its command line.
+// What the command line of a peer says.
 #pragma once
 
 #include "tests/traversal/book.h"
@@ -34,7 +34,7 @@ struct PeerSettings {
   Endpoint local;  // port 0: choose one
   bool try_internal = true;
   bool try_external = true;
-  bool strict = false;      // accept the other only at the endpoint that S told
+  bool strict = false;      // accept the other only at the endpoint that S named
   int offset = 1;           // predict: how far from the port that S saw
   milliseconds delay{};     // between start and the first packet
   milliseconds patience{};  // for trying to reach the other

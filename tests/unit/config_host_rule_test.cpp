@@ -90,7 +90,7 @@ TEST(ConfigHostRule, SeveralInOneLine) {
   EXPECT_TRUE(none->policy.host_rules.empty());
 }
 
-// What the RFCs demand of everybody they demand of a rule.
+// What the RFCs demand of the general policy they demand of a rule.
 TEST(ConfigHostRule, StaysAboveTheFloors) {
   EXPECT_EQ(
       problems_of("[hosts]\nrule = 10.0.0.1: udp.timeout=30s\n"),

@@ -151,7 +151,7 @@ std::uint64_t lost_of(std::uint16_t flood, const HashSecret& secret) {
   return hub.take_refusals(true, events);
 }
 
-// A flood whose kinds meet under one secret does not under another, so that nobody outside can choose one.
+// A flood whose kinds meet under one secret does not under another, so that no remote can choose one.
 TEST(ControlEventHubSecret, DecidesWhichKindsMeet) {
   std::uint16_t flood = 1;
   while (flood < 2000 && lost_of(flood, {1, 2}) == 0) ++flood;

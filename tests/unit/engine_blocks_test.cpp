@@ -121,7 +121,7 @@ TEST(PortBlocks, PortsOfTheGatewayAreNobodys) {
   EXPECT_EQ(extras, (64512U - 1000U - 14U * 3969U) / 100U);
 }
 
-// Too many for the ports: nobody has a block of his own, and what is given out is told of as ever.
+// Too many for the ports: no host has a block of its own, and what is given out is an event as ever.
 // Rows: B4
 TEST(PortBlocks, WithoutAShareThereAreExtraBlocks) {
   BlockPolicy policy;
@@ -144,7 +144,7 @@ Policy in_blocks() {
 }
 
 // A host's ports come from its own block, in no order that can be foreseen, until it is full; then from extra
-// blocks, each told of once, until it has its most; and all come back when its mappings have ended.
+// blocks, each in one event, until it has its most; and all come back when its mappings have ended.
 // Rows: B3 B4 B6 C14
 TEST(EngineBlocks, OwnFirstThenExtra) {
   TestGateway gateway(in_blocks());
@@ -212,7 +212,7 @@ TEST(EngineBlocks, WhoseIsIt) {
 
 // A host that is no subscriber lives on extra blocks.
 // Rows: B4
-TEST(EngineBlocks, Strangers) {
+TEST(EngineBlocks, HostsThatAreNoSubscribers) {
   TestGateway gateway(in_blocks());
   const Outcome out = gateway.from_inside(udp("10.0.0.200:4321", kOut1));
   ASSERT_TRUE(out.forwarded());
@@ -220,7 +220,7 @@ TEST(EngineBlocks, Strangers) {
   EXPECT_EQ(gateway.observed().blocks.size(), 1U);
 }
 
-// No host has a block that is not told of, and none is told of that nobody has.
+// No host has a block that no event names, and no event names one that no host has.
 void expect_balance(TestGateway& gateway, std::size_t outstanding) {
   std::map<Endpoint, Address> given;
   for (const auto& [block, is_given] : gateway.observed().blocks) {
@@ -334,7 +334,7 @@ TEST(EngineBlocks, APortForwardKeepsNoBlock) {
   expect_balance(gateway, 0);
 }
 
-// An extra block whose ports all rest is of no use to its next host, who gets another one.
+// An extra block whose ports are all in quarantine is of no use to its next host, who gets another one.
 // Rows: B4 C8
 TEST(EngineBlocks, ABlockAtRestIsPassedOver) {
   Policy policy = in_blocks();

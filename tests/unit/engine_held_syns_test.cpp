@@ -78,7 +78,7 @@ TEST_P(EngineHeldSyns, ASynFromInsideToTheSenderForgetsItForEver) {
   EXPECT_EQ(gateway.engine.counters().icmp_errors_made, 0U);
 }
 
-// One entry for each pair of endpoints: somebody else's SYN is not forgotten with it.
+// One entry for each pair of endpoints: another host's SYN is not forgotten with it.
 TEST_P(EngineHeldSyns, ASynFromInsideToSomebodyElseForgetsNothing) {
   gateway.from_outside(syn_from(kOut1));
   gateway.pass(seconds(3));

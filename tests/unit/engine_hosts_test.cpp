@@ -16,7 +16,7 @@ constexpr auto kOut2 = "192.0.2.32:7000";
 constexpr auto kOwn = Behavior::address_and_port_dependent;
 constexpr auto kAny = Behavior::endpoint_independent;
 
-// Symmetric for everybody but UDP from 10.0.0.1, ports 4000 to 4999, which is a cone on ports 40000 to 40009.
+// Symmetric for all but UDP from 10.0.0.1, ports 4000 to 4999, which is a cone on ports 40000 to 40009.
 Policy partial_cone() {
   Policy policy = plain_policy();
   policy.udp = {kOwn, kOwn};
@@ -93,7 +93,7 @@ TEST(EngineHosts, TheFirstRuleThatFits) {
   EXPECT_EQ(gateway.mappings().size(), 1U);
 }
 
-// Timers of a rule hold for the P2P range although everybody else's are shorter.
+// Timers of a rule hold for the P2P range although those of all others are shorter.
 // Rows: F5.5 U5c
 TEST(EngineHosts, TimersOfTheirOwn) {
   Policy policy = partial_cone();

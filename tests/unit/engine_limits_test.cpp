@@ -1,5 +1,5 @@
 // What happens when something runs out: C4 to C11 (RFC 6888), I8, NO4, NO8. The newcomer is refused and told;
-// nobody else notices.
+// no other host notices.
 #include <set>
 
 #include <gtest/gtest.h>
@@ -108,7 +108,7 @@ TEST(EngineLimits, PairedPooling) {
   }
 }
 
-// Each limit refuses with its own name and stops nobody else.
+// Each limit refuses with its own name and stops no other host.
 // Rows: C4 C5
 TEST(EngineLimits, EachHasItsName) {
   struct Case {
@@ -179,7 +179,7 @@ TEST(EngineLimits, Hosts) {
   EXPECT_TRUE(gateway.from_inside(udp(host(1, 5000), endpoint(kOut1))).forwarded());
 }
 
-// Sessions of one mapping; strangers may take half of them.
+// Sessions of one mapping; those made from outside may take half of them.
 // Rows: C5
 TEST(EngineLimits, SessionsOfAMapping) {
   Policy policy = plain_policy();
@@ -202,7 +202,7 @@ TEST(EngineLimits, SessionsOfAMapping) {
             Reason::mapping_session_limit);
 }
 
-// Remembered remotes give way to new sessions, the oldest first.
+// Dormant remotes give way to new sessions, the oldest first.
 TEST(EngineLimits, RememberedRemotesGiveWay) {
   Policy policy = plain_policy();
   policy.limits.sessions_per_mapping = 5;
@@ -288,7 +288,7 @@ TEST(EngineLimits, CreationRateCountsWhatWasMade) {
   EXPECT_TRUE(gateway.from_inside(udp("10.0.0.1:2000", kOut1)).forwarded());
 }
 
-// A freed UDP port rests two minutes before another host gets it; its owner may come back.
+// A freed UDP port is in quarantine for two minutes before another host gets it; its owner may come back.
 // Rows: C8
 TEST(EngineLimits, PortsRest) {
   TestGateway gateway;
@@ -360,7 +360,7 @@ TEST(EngineLimits, RepliesMayBeSwitchedOff) {
   EXPECT_EQ(gateway.engine.counters().icmp_errors_made, 0U);
 }
 
-// No room for any of these; only the ordinary one is told so.
+// No room for any of these; only the ordinary one gets an error.
 // Rows: I10e
 TEST(EngineLimits, WhatMustNotBeAnswered) {
   Policy policy = plain_policy();

@@ -175,7 +175,7 @@ TEST(EngineMisbehavior, APayloadIsLeftAloneOtherwise) {
   EXPECT_EQ(gateway.from_inside(udp(kIn1, kOut1).payload(payload)).packet,
             udp(kExternal, kOut1).payload(payload).build());
   TestGateway rewriting(misbehaving([](Misbehavior& m) { m.payload_rewriting = true; }));
-  // Somebody else's address, and less than an address.
+  // The address of another host, and less than an address.
   for (const Octets& harmless : {Octets{0x0a, 0x00, 0x00, 0x02, 0x10, 0xe1}, Octets{0x0a, 0x00, 0x00}}) {
     EXPECT_EQ(rewriting.from_inside(udp(kIn1, kOut1).payload(harmless)).packet,
               udp(kExternal, kOut1).payload(harmless).build());

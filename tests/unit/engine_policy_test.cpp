@@ -29,7 +29,7 @@ TEST(EnginePolicy, FilteringChangesAtOnce) {
   EXPECT_EQ(report.removed_mappings, 0U);
   EXPECT_TRUE(gateway.from_outside(udp(kOut2, kExternal)).forwarded());
   gateway.change([](Policy& policy) { policy.udp.filtering = Behavior::address_and_port_dependent; });
-  // A session made only by the stranger is none to the new filter; the one from inside stays open.
+  // A session made only by the remote is none to the new filter; the one from inside stays open.
   EXPECT_EQ(gateway.from_outside(udp(kOut2, kExternal)).reason, Reason::filtered_by_port);
   EXPECT_TRUE(gateway.from_outside(udp(kOut1, kExternal)).forwarded());
 }

@@ -58,7 +58,7 @@ TEST(EngineSpill, OnlyWhenTheOwnClassIsExhausted) {
   }
 }
 
-// A port at rest is not free, and its class is exhausted as long; its owner has it back all the same.
+// A port in quarantine is not free, and its class is exhausted as long; its owner has it back all the same.
 // Rows: U3a C8
 TEST(EngineSpill, RestIsRespected) {
   Policy policy = plain_policy();

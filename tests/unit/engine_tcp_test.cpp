@@ -82,7 +82,7 @@ TEST(EngineTcp, AfterAReset) {
   expect_lifetime(revived, seconds(7440));
 }
 
-// A reset that cannot belong to the session is forwarded and believed by nobody.
+// A reset that cannot belong to the session is forwarded, and natd does not believe it.
 // Rows: T13 NO3 X2r
 TEST(EngineTcp, AForgedResetChangesNothing) {
   TestGateway gateway;
@@ -171,7 +171,7 @@ TEST(EngineTcp, ARememberedRemoteMayConnect) {
   EXPECT_EQ(gateway.from_outside(tcp("192.0.2.32:81", kExternal, kSyn)).reason, Reason::filtered_by_port);
 }
 
-// The host refuses every stranger with a reset; the mapping dies on time.
+// The host refuses every unknown remote with a reset; the mapping dies on time.
 // Rows: X7.1
 TEST(EngineTcp, ResetsKeepNothingAlive) {
   Policy policy = plain_policy();
@@ -195,7 +195,7 @@ TEST(EngineTcp, ResetsKeepNothingAlive) {
   EXPECT_EQ(accepting.mappings().size(), 1U);
 }
 
-// T7, D-13: TCP ports do not rest.
+// T7, D-13: TCP ports have no quarantine.
 // Rows: C8
 TEST(EngineTcp, PortsAreFreeAtOnce) {
   TestGateway gateway;
@@ -365,7 +365,7 @@ TEST(EngineTcp, AReconnectOnAHalfClosedSessionIsAConnection) {
   }
 }
 
-// A SYN with the endpoints of somebody's connection costs it nothing.
+// A SYN with the endpoints of an open connection costs it nothing.
 // Rows: NO3
 TEST(EngineTcp, AForgedSynChangesNothing) {
   TestGateway gateway;

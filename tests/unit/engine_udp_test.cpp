@@ -192,7 +192,7 @@ TEST(EngineUdp, InboundRefreshIsAnOption) {
   }
 }
 
-// Packets that the filter refuses refresh nothing, nor (D-4) do strangers that it lets in.
+// Packets that the filter refuses refresh nothing, nor (D-4) do unknown remotes that it lets in.
 // Rows: X7
 TEST(EngineUdp, StrangersKeepNothingAlive) {
   for (const Behavior filtering : {Behavior::endpoint_independent, Behavior::address_dependent}) {

@@ -242,7 +242,7 @@ std::optional<Scenario> scenario_of(Reason reason) {
   return std::nullopt;
 }
 
-// Asks, then does; whatever was told must come true, and the asking must change nothing.
+// Asks, then does; whatever was predicted must happen, and the asking must change nothing.
 Outcome ask_and_do(TestGateway& gateway, const Octets& packet, Realm in, Explanation& told,
                    bool from_gateway = false) {
   Octets copy = packet;
@@ -385,7 +385,7 @@ TEST(Explain, NamesTheLimitOfTheProtocol) {
   EXPECT_TRUE(gateway.from_inside(udp("10.0.0.1:4322", kOut1)).forwarded());
 }
 
-// What the remedy says is done: a setting of everybody's, or "KEY=VALUE in rule 2 of hosts.rule".
+// What the remedy says is done: a setting for all hosts, or "KEY=VALUE in rule 2 of hosts.rule".
 Settings remedied(Settings settings, const Explanation& told) {
   if (!told.setting.empty()) return assigned(settings, {told.setting});
   const std::size_t place = told.remedy.find(" in rule 2 of hosts.rule");
@@ -406,7 +406,7 @@ Settings remedied(Settings settings, const Explanation& told) {
   return settings;
 }
 
-// The packet of the scenario is refused under these settings, and passes under what is told to change.
+// The packet of the scenario is refused under these settings, and passes under what the remedy changes.
 void expect_remedied(Reason reason, const std::vector<std::string>& assignments, bool in_rule) {
   SCOPED_TRACE(std::string(to_string(reason)) + " with " + assignments.back());
   const Scenario scenario = *scenario_of(reason);
@@ -425,7 +425,7 @@ void expect_remedied(Reason reason, const std::vector<std::string>& assignments,
 }
 
 // Where a rule judged the packet, the remedy names the rule if that set what stood in the way, and else what
-// is set for everybody; never both.
+// is set for all hosts; never both.
 TEST(Explain, NamesTheRuleWhereTheRuleSaysIt) {
   const std::string others = "hosts.rule=10.9.9.9: udp.timeout=10min; 10.0.0.0/24: udp.timeout=10min ";
   const std::pair<Reason, std::string> refusals[] = {
@@ -508,7 +508,7 @@ TEST(Explain, AHeldFragmentIsExplainedWhenItIsGivenUp) {
   EXPECT_TRUE(released[0].second.forwarded());
 }
 
-// Of the three limits that a fragment can meet it is told which, whether it is refused or given up for
+// Of the three limits that a fragment can meet the trace says which, whether it is refused or given up for
 // another.
 TEST(Explain, NamesTheLimitThatAFragmentMet) {
   Policy policy = plain_policy();
@@ -646,7 +646,7 @@ TEST(Explain, KnowsThatOnlyPortsOfSocketsAreLeft) {
   EXPECT_EQ(ask_and_do(gateway, udp(kIn2, kOut1), Realm::internal, told).reason, Reason::ports_exhausted);
 }
 
-// A port that is drawn may be one that the receiver has talked to. Who asks is told so, where it matters.
+// A port that is chosen may be one that the receiver has talked to. The trace says so, where it matters.
 TEST(Explain, SaysWhatHangsOnThePortThatWillBeDrawn) {
   Policy policy = plain_policy();
   policy.hairpin_filter = true;

@@ -193,7 +193,7 @@ TEST(Fragments, ADecisionIsKeptThirtySeconds) {
   EXPECT_EQ(gateway.from_inside(pieces[2]).reason, Reason::fragment_held);
 }
 
-// What came before keeps its time, and nobody waits for it.
+// What came before keeps its time, and no fragment waits for it.
 // Rows: FR1
 TEST(Fragments, AShorterWaitHoldsForWhatComesNext) {
   TestGateway gateway;
@@ -473,7 +473,7 @@ TEST(Fragments, ExpiringCountsTheFragmentsOfADatagram) {
   EXPECT_EQ(gateway.engine.gauges().datagrams, 0U);
 }
 
-// A limit that is lowered is reached in steps, and meanwhile nobody new is held.
+// A limit that is lowered is reached in steps, and meanwhile no new fragment is held.
 // Rows: FR4
 TEST(Fragments, ALowerLimitIsReachedInSteps) {
   Policy policy = plain_policy();

@@ -67,7 +67,7 @@ TEST(MappingLog, KeepsSilentWhenNobodyAsked) {
   EXPECT_EQ(log.take(kStart, kUnix).size(), 1U);
 }
 
-// Extra blocks are told whether mappings are or not.
+// Extra blocks are logged whether mappings are or not.
 // Rows: B4
 TEST(MappingLog, AlwaysTellsOfExtraBlocks) {
   MappingLog log;

@@ -14,7 +14,7 @@ struct Screen {
   std::string err;
 };
 
-// A natd that answers anything with the same items and last message, and remembers what it was asked.
+// A natd that answers anything with the same items and last message, and keeps what it was asked.
 class NatctlScreens : public testing::Test {
  protected:
   Screen run(std::vector<std::string> arguments, Terminals terminals = {}) {

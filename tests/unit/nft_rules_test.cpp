@@ -75,7 +75,7 @@ TEST(TableRules, LetNothingForInsideOut) {
           "drop"));
 }
 
-// Before the packets of everybody else are dropped, and before those of hosts inside are left untracked.
+// Before the packets of all others are dropped, and before those of hosts inside are left untracked.
 TEST(TableRules, ExemptRemotesPassFirst) {
   const std::string crossing = chain(table_rules(settings()), "crossing");
   const std::size_t jump = crossing.find("iifname \"wan0\" oifname \"lan0\" jump from_exempt");

@@ -81,7 +81,7 @@ TEST_F(PoolTest, HowManyMayRestHoldsAtOnce) {
   EXPECT_EQ(udp().quarantined(), 5U);
 }
 
-// Ports of every address wake when their own rest ends, as far as the budget goes; also after a change.
+// Ports of every address wake when their own quarantine ends, as far as the budget goes; also after a change.
 TEST_F(PoolTest, WakesThePortsOfEveryAddress) {
   policy.external_addresses = {Address(203, 0, 113, 11), Address(203, 0, 113, 12), Address(203, 0, 113, 13)};
   configure();

@@ -110,7 +110,7 @@ TEST(PortPool, ParityStaysInTheClassAskedFor) {
   EXPECT_EQ(pool.pick(random, only(1, 1023), 1), std::nullopt);
 }
 
-// A freed port rests; only its last owner gets it back before.
+// A freed port is in quarantine; only its last owner gets it back before.
 // Rows: C8
 TEST(PortPool, PortsRestAfterUse) {
   PortPool pool = pool_of({{2000, 2099}});
@@ -133,7 +133,7 @@ TEST(PortPool, TheOwnerComesBackToItsPort) {
   EXPECT_TRUE(pool.take(2000, kOne));
   EXPECT_EQ(pool.quarantined(), 0U);
   pool.release(2000, kOne, kStart + seconds(180), kStart + seconds(60));
-  // The end of the first rest is not the end of the second.
+  // The end of the first quarantine is not the end of the second.
   unsigned budget = 10;
   pool.wake(kStart + seconds(121), budget);
   EXPECT_FALSE(pool.take(2000, kOther));
@@ -141,7 +141,7 @@ TEST(PortPool, TheOwnerComesBackToItsPort) {
   EXPECT_TRUE(pool.take(2000, kOther));
 }
 
-// The end of its own rest counts for a port, not that of one which came to rest before it.
+// The end of its own quarantine counts for a port, not that of one which came into it before.
 // Rows: C8
 TEST(PortPool, NobodyRestsBehindALongerRest) {
   PortPool pool = pool_of({{2000, 2099}});
@@ -162,8 +162,8 @@ TEST(PortPool, NobodyRestsBehindALongerRest) {
   EXPECT_FALSE(pool.free(2000));
 }
 
-// Whatever comes to rest, goes back to its owner and wakes in between: each port wakes in the step in which
-// its own rest ends. Held against a list.
+// Whatever comes into quarantine, goes back to its owner and wakes in between: each port wakes in the step in
+// which its own quarantine ends. Held against a list.
 // Rows: C8
 TEST(PortPool, EveryRestEndsInItsTime) {
   PortPool pool = pool_of({{2000, 2999}});
@@ -187,7 +187,8 @@ TEST(PortPool, EveryRestEndsInItsTime) {
   }
 }
 
-// When fewer may rest, those whose rest ends first become free at once, and not when the next one comes.
+// When fewer may be in quarantine, those whose time ends first become free at once, and not when the next one
+// comes.
 // Rows: C8x
 TEST(PortPool, FewerMayRestFromNowOn) {
   PortPool pool = pool_of({{2000, 2099}});
@@ -201,8 +202,8 @@ TEST(PortPool, FewerMayRestFromNowOn) {
   EXPECT_EQ(pool.free_in(PortRange{2000, 2099}), 95U);
 }
 
-// Taken and rested ports are not free after the ranges changed, and the count of free ones is right: held
-// against a walk over all ports.
+// Taken and quarantined ports are not free after the ranges changed, and the count of free ones is right:
+// held against a walk over all ports.
 TEST(PortPool, CountsWhatIsFreeAfterAChange) {
   PortPool pool = pool_of({{1, 65535}});
   SeededRandom random(9);
@@ -239,7 +240,7 @@ TEST(PortPool, FindsTheFirstFreePortThatIsWanted) {
   EXPECT_EQ(pool.first_free({2199, 65535}, none), 2199);
 }
 
-// At most a quarter rests, or the pool would starve itself.
+// At most a quarter is in quarantine, or the pool would starve itself.
 // Rows: C8x
 TEST(PortPool, HowManyRestIsASetting) {
   for (const std::uint32_t share : {0U, 10U, 100U}) {
@@ -263,7 +264,7 @@ TEST(PortPool, AtMostAQuarterRests) {
     pool.release(port, kOne, kStart + seconds(120), kStart);
   }
   EXPECT_EQ(pool.quarantined(), 10U);
-  EXPECT_TRUE(pool.free(2000));  // its rest would have ended first
+  EXPECT_TRUE(pool.free(2000));  // its quarantine would have ended first
   EXPECT_FALSE(pool.free(2019));
 }
 
@@ -315,7 +316,8 @@ TEST(PortPool, NothingToGive) {
   EXPECT_EQ(pool.quarantined(), 0U);
 }
 
-// A port that leaves the ranges while it is used rests all the same, should it come back into them.
+// A port that leaves the ranges while it is used is in quarantine all the same, should it come back into
+// them.
 // Rows: C8
 TEST(PortPool, RestsOutsideOfItsRangesToo) {
   PortPool pool = pool_of({{2000, 2009}});

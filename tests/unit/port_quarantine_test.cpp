@@ -61,7 +61,7 @@ TEST_F(PortMemoryTest, APortInUseRestsFromTheRestartOn) {
   EXPECT_EQ(quarantined[0].external, one.external);
   EXPECT_EQ(quarantined[0].owner, one.internal);
   EXPECT_EQ(quarantined[0].until, kNow + kRest);
-  // And from then on only: another restart does not begin the rest anew.
+  // And from then on only: another restart does not begin the quarantine anew.
   EXPECT_EQ(load(kNow + std::chrono::seconds(100)).at(0).until, kNow + kRest);
   EXPECT_TRUE(load(kNow + kRest).empty());
 }
@@ -99,7 +99,7 @@ TEST_F(PortMemoryTest, TheEarliestEndOfRestComesFirst) {
   EXPECT_EQ(quarantined[2].external.port, 1);
 }
 
-// TCP's are free at once, and a port forward is nobody else's anyway.
+// TCP's are free at once, and no other host has the port of a forward anyway.
 TEST_F(PortMemoryTest, OnlyWhatRestsIsNoted) {
   {
     PortQuarantine memory(directory_);

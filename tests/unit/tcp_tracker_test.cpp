@@ -427,7 +427,7 @@ TEST(TcpTracker, AConnectionBeginsOnASessionOfAnyState) {
   }
 }
 
-// Anybody can forge a SYN: on a session that is open, or half so, it moves nothing, and neither does a
+// Any remote can forge a SYN: on a session that is open, or half so, it moves nothing, and neither does a
 // SYN-ACK that answers another one. What was a plausible reset is one, and what was none is none.
 // Rows: X1-established X1-fin NO3
 TEST(TcpTracker, ASynAloneEndsNothing) {

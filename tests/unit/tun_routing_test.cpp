@@ -45,7 +45,7 @@ std::size_t count_with(const std::vector<std::string>& lines, const std::string&
 }
 
 TEST(TunRouting, OnlyWhatNatdTranslatesIsLedAway) {
-  // ARP asks the same rules about our address, as no protocol at all, and must not be told that it is
+  // ARP asks the same rules about our address, as no protocol at all, and must not get the answer that it is
   // elsewhere.
   for (const std::string& rule : tun_routing(home()).rules) {
     if (rule.rfind("pref 2 ", 0) == 0 || rule.rfind("pref 3 ", 0) == 0) {

@@ -1,5 +1,5 @@
-// SipHash-1-3 of two 64-bit words: the hash of every table that strangers can put keys into, so that nobody
-// who does not know the secret can pile keys into one bucket. (Aumasson and Bernstein, "SipHash: a fast
+// SipHash-1-3 of two 64-bit words: the hash of every table that remote hosts can put keys into, so that none
+// that does not know the secret can pile keys into one bucket. (Aumasson and Bernstein, "SipHash: a fast
 // short-input PRF", 2012; one compression and three finalisation rounds, as hash tables commonly use it.)
 #pragma once
 

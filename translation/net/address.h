@@ -1,6 +1,6 @@
 // An IPv4 address, and blocks of them, as values.
 //
-// The value is held in host byte order so that ranges compare as people expect; packet code converts at the
+// The value is held in host byte order so that ranges compare as expected; packet code converts at the
 // edge (see packet.h).
 #pragma once
 

@@ -33,8 +33,8 @@ class ChecksumDelta {
   }
 
   // For a checksum field that holds the plain, un-complemented sum of the pseudo-header and waits for
-  // somebody else to finish it (a packet with a partial checksum, such as a TUN device with a virtio header
-  // delivers).
+  // the kernel or the device to finish it (a packet with a partial checksum, such as a TUN device with a
+  // virtio header delivers).
   constexpr std::uint16_t apply_to_partial(std::uint16_t pseudo_sum) const { return fold(sum_ + pseudo_sum); }
 
  private:

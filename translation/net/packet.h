@@ -1,4 +1,4 @@
-// One IPv4 packet, parsed once into offsets; after that nobody looks at raw headers again.
+// One IPv4 packet, parsed once into offsets; after that no code looks at raw headers again.
 //
 // A PacketView does not own its octets. parse() checks every bound that the accessors and the rewrite rely
 // on, so none of them checks again. Octets behind the total length (link padding) are never touched.

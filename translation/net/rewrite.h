@@ -25,7 +25,7 @@ void rewrite_quote_destination(const PacketView& view, Quote& quote, Endpoint de
 void blank_address_options(const PacketView& view);
 void blank_quote_address_options(const PacketView& view, const Quote& quote);
 
-// Payload, which is nobody's but the hosts' (see translation/policy/misbehavior.h): each four octets that are
+// Payload, which belongs to the hosts alone (see translation/policy/misbehavior.h): each four octets that are
 // the address of `from` become that of `to`, and so does the port behind them where it follows. Packets
 // without a transport header, and ICMP, stay as they are.
 void rewrite_payload(const PacketView& view, Endpoint from, Endpoint to, ChecksumState checksum);

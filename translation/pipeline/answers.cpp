@@ -31,7 +31,7 @@ bool is_unwanted_syn(Reason reason, const PacketView& view) {
   return unwanted && view.protocol() == Protocol::tcp && bare_syn(view.tcp_flags());
 }
 
-// Errors that fell due and that nobody has taken.
+// Errors that are due and not taken yet.
 constexpr std::size_t kMostDueErrors = 1024;
 
 }  // namespace

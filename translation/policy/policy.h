@@ -1,4 +1,4 @@
-// What the engine is told to do: a plain value, validated before it gets here (config/validate.h) and
+// What the engine is to do: a plain value, validated before it gets here (config/validate.h) and
 // replaced as a whole by Engine::apply.
 #pragma once
 
@@ -62,9 +62,9 @@ struct HostRule {
 // More rules than this are refused by the configuration.
 inline constexpr std::size_t kMostHostRules = 250;
 
-// Ports divided among subscribers beforehand, so that an external endpoint tells its host without a log (RFC
-// 7422 section 2). Each gets the same number, in the order of addresses; what is left over is given out in
-// small blocks to those whose own is full.
+// Ports divided among subscribers beforehand, so that an external endpoint identifies its host without a log
+// (RFC 7422 section 2). Each gets the same number, in the order of addresses; what is left over is given out
+// in small blocks to those whose own is full.
 inline constexpr std::uint32_t kFirstBlockPort = 1024;
 struct BlockPolicy {
   std::vector<Address> subscribers;  // sorted; empty for no blocks
@@ -93,7 +93,7 @@ struct Policy : Profile {
 
   // Ports that belong to the gateway itself and are never given away.
   PortSet reserved_ports;
-  // Of a hundred ports of an address and protocol, how many may rest at a time (RFC 6888 REQ-8).
+  // Of a hundred ports of an address and protocol, how many may be in quarantine at a time (RFC 6888 REQ-8).
   std::uint32_t quarantine_share = 25;
   // Whether a host may get a mapping on another external address when its own has no port left (RFC 7857
   // section 4).

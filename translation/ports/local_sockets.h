@@ -1,5 +1,5 @@
 // The sockets of the gateway itself, as the engine must know them: their packets are not translated, and
-// their ports are given to nobody. The daemon answers from the kernel's tables.
+// their ports are given to no host. The daemon answers from the kernel's tables.
 #pragma once
 
 #include <cstdint>

@@ -42,7 +42,7 @@ struct PortRequest {
 
 // What would give a port to a request that got none. Nothing of it where only more ports or addresses would.
 struct PortRelief {
-  bool default_ranges = false;     // letting everybody have the ranges that PortPolicy begins with
+  bool default_ranges = false;     // letting all hosts have the ranges that PortPolicy begins with
   bool spill = false;              // letting it spill over into the other class
   bool soft_pairing = false;       // letting it have a port of another address
   bool more_extra_blocks = false;  // letting its host have more of them
@@ -58,8 +58,8 @@ class Pool {
  public:
   Pool(Random& random, const HashSecret& secret) : random_(random), secret_(secret) {}
 
-  // Addresses that stay keep what is in use and at rest; where their ports stay the same, they are not looked
-  // at.
+  // Addresses that stay keep what is in use and in quarantine; where their ports stay the same, they are not
+  // looked at.
   PortBlocks::Change configure(const Policy& policy, const Profiles& profiles);
 
   bool empty() const { return addresses_.empty(); }
@@ -76,7 +76,7 @@ class Pool {
   // As PortPool has it, for the pool of that address and protocol.
   void release(std::uint16_t index, Protocol protocol, std::uint16_t port, Endpoint owner, TimePoint until,
                TimePoint now);
-  // Frees ports of all addresses whose rest is over; each counts against the budget.
+  // Frees ports of all addresses whose quarantine is over; each counts against the budget.
   void wake(TimePoint now, unsigned& budget);
 
   PortBlocks& blocks() { return blocks_; }
@@ -92,8 +92,8 @@ class Pool {
   // `occupied` says whether a socket of the gateway has the port.
   std::optional<PortGrant> choose(const PortRequest& request,
                                   const std::function<bool(std::uint16_t)>& occupied);
-  // What choose() would find, as far as that is certain: port 0 where it would draw one. Slower than
-  // has_room(), and leaves out the ports that sockets of the gateway occupy.
+  // What choose() would find, as far as that is certain: port 0 where it would pick one at random. Slower
+  // than has_room(), and leaves out the ports that sockets of the gateway occupy.
   std::optional<PortGrant> preview(const PortRequest& request,
                                    const std::function<bool(std::uint16_t)>& occupied) const;
   // Whether the port is one of the host's block or extra blocks, where there are blocks.
@@ -139,7 +139,7 @@ class Pool {
   HashSecret secret_;
   std::vector<PoolAddress> addresses_;
   AddressIndex places_;           // in addresses_
-  std::vector<TimePoint> wakes_;  // for each address and protocol: no rest ends earlier
+  std::vector<TimePoint> wakes_;  // for each address and protocol: no quarantine ends earlier
   Inputs inputs_;
   std::shared_ptr<const EligiblePorts> eligible_[3];  // by index_of(protocol)
   PortBlocks blocks_;

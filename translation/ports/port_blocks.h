@@ -1,11 +1,11 @@
 // Which ports belong to which subscriber, by arithmetic alone (RFC 7422 section 2): whoever knows the
-// configuration can tell the host behind an external endpoint, and needs no log.
+// configuration identifies the host behind an external endpoint, and needs no log.
 //
 // The ports from 1024 on that the gateway does not keep for itself are counted through, and this sequence is
 // divided: with C subscribers on an address, D shares left over and N such ports, each subscriber has
-// floor(N / (C + D)) of them. Ports of the gateway may lie between those of a block; they are nobody's. What
-// remains at the end is cut into blocks of `extra_size` that are given out on demand; those are told of, as
-// no arithmetic can know them.
+// floor(N / (C + D)) of them. Ports of the gateway may lie between those of a block; they belong to no host.
+// What remains at the end is cut into blocks of `extra_size` that are given out on demand; those are logged,
+// as no arithmetic can know them.
 //
 // A block is of an external address, wherever that stands in the pool.
 #pragma once
@@ -28,7 +28,7 @@ struct PortBlock {
   Address external;
   PortRange ports;  // without those of the gateway between them
   bool extra = false;
-  Address host;  // unspecified for an extra block that nobody has
+  Address host;  // unspecified for an extra block that no host has
 };
 
 class PortBlocks {
@@ -37,7 +37,7 @@ class PortBlocks {
     bool divided_anew = false;
     std::vector<PortBlock> ended;  // extra blocks that came back
   };
-  // `addresses` is the pool, in its order; ports in `reserved` are nobody's. Extra blocks stay given out
+  // `addresses` is the pool, in its order; ports in `reserved` belong to no host. Extra blocks stay given out
   // where they are the same blocks afterwards, on addresses that stay.
   Change configure(const BlockPolicy& policy, std::span<const Address> addresses, const PortSet& reserved);
 
@@ -50,11 +50,12 @@ class PortBlocks {
   std::vector<PortBlock> extras_of(Address host) const;
   std::vector<PortBlock> extras_of(Address external, Address host) const;
 
-  // Says whether the ports of a block are of any use now: they may all rest since another host had them.
+  // Says whether the ports of a block are of any use now: they may all be in quarantine since another host
+  // had them.
   using Useful = std::function<bool(PortRange)>;
   // Whether `host` may have another extra block on that address now.
   bool may_grow(Address external, Address host, const Useful& useful) const;
-  // Whether there is one that nobody has, whatever a host may have.
+  // Whether there is one that no host has, whatever a host may have.
   bool has_spare(Address external, const Useful& useful) const { return spare(external, useful).has_value(); }
   std::optional<PortBlock> grow(Address external, Address host, const Useful& useful);
   // Gives that very extra block to the host; false when none has that port first, or another host has it.
@@ -79,7 +80,7 @@ class PortBlocks {
   std::optional<Extra> extra_at(Address external, std::uint16_t port) const;
   // How many usable ports lie below; the rank of a usable port.
   std::size_t rank(std::uint16_t port) const;
-  // The first useful extra block that nobody has.
+  // The first useful extra block that no host has.
   std::optional<Extra> spare(Address external, const Useful& useful) const;
 
   BlockPolicy policy_;

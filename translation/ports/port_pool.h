@@ -1,4 +1,5 @@
-// The external ports of one address and protocol: which are free, which are taken, which rest after use.
+// The external ports of one address and protocol: which are free, which are taken, which are in quarantine
+// after use.
 //
 // A bit for each port and a count for each 64 of them and each 4096 of them: choosing the k-th free port of a
 // range takes the same few steps whether one port is left or all, and every free port is equally likely (RFC
@@ -27,11 +28,11 @@ class PortPool {
   PortPool() : eligible_(std::make_shared<const EligiblePorts>()) {}
 
   // Says which ports may be given away. Ports in use stay in use; what they become when released follows the
-  // new rule. Of a hundred ports `quarantine_share` may rest at a time; where more rest now, those whose rest
-  // ends first become free.
+  // new rule. Of a hundred ports `quarantine_share` may be in quarantine at a time; where more are now, those
+  // whose quarantine ends first become free.
   void configure(std::shared_ptr<const EligiblePorts> eligible, std::uint32_t quarantine_share);
 
-  // Takes this very port, for `owner`, when it is free or rests since the same owner had it.
+  // Takes this very port, for `owner`, when it is free or in quarantine since the same owner had it.
   bool take(std::uint16_t port, Endpoint owner);
   // Takes a port that the pool does not give away by itself, for a mapping the operator asks for. False when
   // it is taken.
@@ -42,12 +43,12 @@ class PortPool {
                                     std::optional<unsigned> parity);
   // Takes the free port of the ranges, in rising order, that follows the last one it gave, around the end.
   std::optional<std::uint16_t> pick_next(std::span<const PortRange> ranges);
-  // The port becomes free, after a quarantine until `until` when that lies ahead. Where more would rest than
-  // may, the one whose rest ends first becomes free.
+  // The port becomes free, after a quarantine until `until` when that lies ahead. Where more would be there
+  // than may, the one whose quarantine ends first becomes free.
   void release(std::uint16_t port, Endpoint owner, TimePoint until, TimePoint now);
-  // Frees ports whose rest is over; each counts against the budget.
+  // Frees ports whose quarantine is over; each counts against the budget.
   void wake(TimePoint now, unsigned& budget);
-  // When the next rest ends; kNever when nothing rests.
+  // When the next quarantine ends; kNever when there is none.
   TimePoint next_wake() const { return resting_.first_end(); }
 
   bool free(std::uint16_t port) const { return (free_[port >> 6] >> (port & 63) & 1) != 0; }

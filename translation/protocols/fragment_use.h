@@ -2,11 +2,11 @@
 // who gives way where a limit is met.
 //
 // A source that is at its share gives up the oldest of its own. Where all is used, the source that uses most
-// gives way, so that a few who flood take nothing from the others; where nobody uses much more than others,
+// gives way, so that a few who flood take nothing from the others; where none uses much more than others,
 // as when a flood forges ever new sources, the oldest of all goes.
 //
 // Each of these is found at once. To note a change takes some comparisons, as many as the number of sources
-// has binary digits. Sources are hashed with a secret, since strangers choose them.
+// has binary digits. Sources are hashed with a secret, since remote hosts choose them.
 #pragma once
 
 #include <array>

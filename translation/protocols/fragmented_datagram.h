@@ -1,4 +1,4 @@
-// One fragmented datagram as natd remembers it: which of its octets were seen, what was decided for its first
+// One fragmented datagram as natd keeps it: which of its octets were seen, what was decided for its first
 // fragment, and the fragments that wait for that.
 #pragma once
 

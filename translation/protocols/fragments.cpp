@@ -152,7 +152,7 @@ Fragments::Preview Fragments::preview(const PacketView& view, Realm in, const Po
     }
   }
   if (!view.later_fragment()) return {Reason::translated};
-  // Everybody else's would be given up for it.
+  // The fragments of all others would be given up for it.
   const char* const forbidden = forbids_holding(known, cost_of_holding(view), policy.limits);
   if (forbidden == nullptr) return {Reason::fragment_held};
   return {.reason = Reason::fragment_limit, .limit = forbidden};

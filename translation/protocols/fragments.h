@@ -2,7 +2,7 @@
 //
 // Only the first fragment has ports. What was decided for it is kept under (source, destination, protocol,
 // identification, side) and applied to the others; those that come before it are held, in bounded memory,
-// until it arrives. Fragments that overlap are refused (RFC 1858): nobody sends them who means well.
+// until it arrives. Fragments that overlap are refused (RFC 1858): no well-meaning host sends them.
 //
 // A datagram of which every octet was seen is complete, and is forgotten: its identification is free for
 // another (RFC 791 section 3.2). Whatever comes with the same key begins a new datagram. A first fragment is

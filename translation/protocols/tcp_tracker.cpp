@@ -64,7 +64,7 @@ void restart(TcpTrack& track, SessionState state) {
   track.state = state;
 }
 
-// A SYN without ACK is only remembered: whether it begins anything, its answer says. Nobody outside displaces
+// A SYN without ACK is only noted: whether it begins anything, its answer says. No remote displaces
 // one from inside.
 void remember_syn(TcpTrack& track, const PacketView& segment, unsigned sender) {
   if (sender == 1 && track.syn_waits == 1) return;

@@ -1,10 +1,10 @@
 // The life of a TCP session as far as a NAT must know it: RFC 7857 section 2 with the detail of RFC 6146
 // section 3.5.2.2, as a pure function from (state, segment) to (state, timer). Sequence numbers are looked at
-// only to tell whether a RST can belong to the session (RFC 7857 section 2.2) and whether a SYN-ACK answers
+// only to decide whether a RST can belong to the session (RFC 7857 section 2.2) and whether a SYN-ACK answers
 // the last SYN; nothing is ever refused because of them.
 //
 // A connection may begin on a session of any state (RFC 9293 section 3.6.1). Where the session is over, a SYN
-// without ACK begins it. Where it is open, or half so, such a SYN may be anybody's (RFC 5961 section 4) and
+// without ACK begins it. Where it is open, or half so, such a SYN may be forged (RFC 5961 section 4) and
 // changes nothing: the SYN-ACK that answers it begins the connection, with a window of its own.
 #pragma once
 

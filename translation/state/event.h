@@ -22,7 +22,7 @@
 
 namespace nat {
 
-// `session_*` are written only where somebody follows sessions (Events::follow_sessions).
+// `session_*` are written only while a reader follows sessions (Events::follow_sessions).
 enum class EventKind : std::uint8_t {
   mapping_made,
   mapping_changed,  // its origin, its name or the end of its lease

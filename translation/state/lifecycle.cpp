@@ -124,7 +124,7 @@ void Lifecycle::end_mapping(std::uint32_t mapping, RemovalCause cause) {
   Mapping& m = state_.mappings[mapping];
   Event& event = notify(EventKind::mapping_ended, m);
   event.cause = cause;
-  // It was over when its last session ran out, not when somebody came to look.
+  // It was over when its last session ran out, not when it was looked at.
   const bool ran_out = cause == RemovalCause::expired && m.confirmed.head != kNone;
   event.expires =
       ran_out ? std::min(state_.time_of(state_.sessions[m.confirmed.head].deadline), state_.now) : state_.now;

@@ -15,7 +15,7 @@ class Lifecycle {
 
   // --- Mappings
 
-  // Why a new mapping for a packet from `internal` to `remote` would be refused now, as far as can be told
+  // Why a new mapping for a packet from `internal` to `remote` would be refused now, as far as is known
   // without choosing a port.
   std::optional<Reason> refusal(Protocol protocol, Endpoint internal, Endpoint remote) const;
   // Whether the host makes mappings faster than it may, so that the next one would be refused.

@@ -58,7 +58,7 @@ class SnapshotWriter {
   std::vector<std::uint8_t> octets_;
 };
 
-// Reads past the end give zeros, and are remembered.
+// Reads past the end give zeros, and are noted.
 class SnapshotReader {
  public:
   explicit SnapshotReader(std::span<const std::uint8_t> octets) : octets_(octets) {}

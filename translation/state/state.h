@@ -1,4 +1,4 @@
-// All that the engine remembers between packets: its policy, its tables, its time. What changes mappings and
+// All that the engine keeps between packets: its policy, its tables, its time. What changes mappings and
 // sessions is Lifecycle (lifecycle.h), and nothing else; what is here looks, and counts what it looks at.
 //
 // A session's life: made by an outbound packet (`confirmed`) or by an inbound one that the filter let in

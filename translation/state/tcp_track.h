@@ -22,7 +22,7 @@ enum class SessionState : std::uint8_t {
 };
 const char* to_string(SessionState state);
 
-// What the tracker remembers of one session. It fits into the cache line that a session is
+// What the tracker keeps of one session. It fits into the cache line that a session is
 // (state/session_table.h).
 struct TcpTrack {
   SessionState state = SessionState::closed;

@@ -51,7 +51,7 @@ struct BlockView {
   Address external;
   PortRange ports;
   bool extra = false;
-  Address host;  // unspecified for an extra block that nobody has
+  Address host;  // unspecified for an extra block that no host has
 };
 
 // Whose an external port is, or was last.

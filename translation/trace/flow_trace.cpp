@@ -78,8 +78,8 @@ void Tracer::hairpinned(const Flow& flow, Draft& draft) const {
   if (state_.policy.misbehavior.hairpin_internal_source) draft.source = flow.source;
 }
 
-// The port that the sender will get is taken for one that nobody has talked to. It may be one that the
-// receiver still has a session with, from when another mapping had it; only the choice will tell.
+// The port that the sender will get is taken for one that has contacted no remote. It may be one that the
+// receiver still has a session with, from when another mapping had it; only the choice will show.
 void Tracer::unpicked_port(const Flow& flow, Draft& draft) const {
   const std::uint32_t target = state_.mappings.find_external(flow.protocol, flow.destination);
   const char* otherwise = "it would need no further session, or meet session-conflict";
@@ -152,7 +152,7 @@ bool Tracer::room(const Flow& flow, const Decision& decision, Draft& draft) cons
             ? "no external address"
             : supply.external.to_string() + " has " + std::to_string(supply.free) + " free in " +
                   ranges_text(supply.ranges) + ", " + std::to_string(supply.used) + " in use, " +
-                  std::to_string(supply.quarantined) + " at rest" +
+                  std::to_string(supply.quarantined) + " in quarantine" +
                   (ports_short && supply.free > 0 ? "; what is free, sockets of the gateway have" : ""));
   }
   if (refused == Reason::ports_exhausted) {

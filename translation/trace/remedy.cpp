@@ -167,8 +167,8 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
 
 }  // namespace
 
-// What judged the packet is the rule's own word, or everybody's. A rule is changed as a whole, so there is no
-// single setting for it.
+// What judged the packet is the rule's own word, or that for all hosts. A rule is changed as a whole, so
+// there is no single setting for it.
 Remedy remedy_for(const Refused& refused, const Policy& policy, const Profile& profile) {
   Remedy remedy = general_remedy(refused, policy, profile.limits);
   const HostRule* const rule = rule_of(refused, policy);

@@ -25,7 +25,7 @@ struct Refused {
 };
 
 struct Remedy {
-  std::string text;     // for people; begins with "none" where nothing would help
+  std::string text;     // for the operator; begins with "none" where nothing would help
   std::string setting;  // "udp.filtering=endpoint-independent", where one setting is enough
 };
 

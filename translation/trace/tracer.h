@@ -1,5 +1,5 @@
 // What would become of a packet, step by step and in words, without touching it or the tables: the decisions
-// of the pipeline (Decider), asked in the same order, with the facts that they rest on.
+// of the pipeline (Decider), asked in the same order, with the facts that they use.
 #pragma once
 
 #include <optional>

@@ -43,8 +43,8 @@ constexpr bool routed(HookPoint hook_point) {
   return hook_point == HookPoint::outbound || hook_point == HookPoint::own;
 }
 
-// What the kernel is told. `octets` are the packet's after the engine had it, `mark` the mark it came with;
-// the verdict must not be `hold`.
+// The verdict for the kernel. `octets` are the packet's after the engine had it, `mark` the mark it came
+// with; the verdict must not be `hold`.
 QueueVerdict queue_verdict(HookPoint hook_point, const Verdict& verdict, std::span<std::uint8_t> octets,
                            std::uint32_t mark, const HookLinks& links);
 

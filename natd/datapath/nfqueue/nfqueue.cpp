@@ -87,7 +87,7 @@ class Nfqueue : public Backend {
   const Settings settings_;
   Journal& journal_;
   SharedLinks links_;
-  std::string port_rules_;  // as last told to nft
+  std::string port_rules_;  // as nft has them
   Descriptor answers_;
   std::vector<std::unique_ptr<Queue>> queues_;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -119,12 +119,12 @@ void Nfqueue::set_sysctls(const Links& links) {
   const std::string interfaces = "net/ipv4/conf/";
   journal_.set_sysctl(interfaces + links.internal + "/forwarding", "1");
   journal_.set_sysctl(interfaces + links.external + "/forwarding", "1");
-  // A hairpinned packet leaves where it came in, which is no reason to tell its sender of a better way. The
+  // A hairpinned packet leaves where it came in, which is no reason to inform its sender of a better way. The
   // kernel wants both of these switches off.
   journal_.set_sysctl(interfaces + "all/send_redirects", "0");
   journal_.set_sysctl(interfaces + links.internal + "/send_redirects", "0");
   // With br_netfilter, a bridge shows these hooks what it has not handed up yet, and bridges a packet whose
-  // destination natd moves to one of its own hosts: TTL stays, and nobody can reach himself.
+  // destination natd moves to one of its own hosts: TTL stays, and no host can reach itself.
   const std::string bridged = "net/bridge/bridge-nf-call-iptables";
   if (is_bridge(links.internal) && access(("/proc/sys/" + bridged).c_str(), F_OK) == 0) {
     journal_.set_sysctl(bridged, "0");

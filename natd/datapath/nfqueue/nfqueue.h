@@ -1,6 +1,6 @@
 // The netfilter queue datapath: packets stay in the kernel's own forwarding path, and stop at two hooks of
 // it, where natd rewrites them. Destinations change before routing, sources after it, so that routes, rules
-// and ICMP errors of the gateway see internal addresses. docs/datapaths.md tells the way of a packet hook by
+// and ICMP errors of the gateway see internal addresses. docs/datapaths.md shows the path of a packet hook by
 // hook.
 #pragma once
 

@@ -91,7 +91,7 @@ Queue::Queue(std::uint16_t number, std::uint32_t length)
   bind(length);
 }
 
-// Two steps: while the queue is bound but not told to copy packets, the kernel hands out none, so the answer
+// Two steps: while the queue is bound but not set to copy packets, the kernel hands out none, so the answer
 // to the first step is the only message that can arrive.
 void Queue::bind(std::uint32_t length) {
   sockaddr_nl kernel{};

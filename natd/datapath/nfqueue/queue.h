@@ -44,7 +44,7 @@ class Queue {
   static constexpr unsigned kBatch = 64;
 
   // Binds queue `number` of this network namespace; the kernel holds at most `length` packets in it. Throws
-  // std::runtime_error, when somebody else has the queue for example.
+  // std::runtime_error, when another process has the queue for example.
   Queue(std::uint16_t number, std::uint32_t length);
 
   std::uint16_t number() const { return number_; }
@@ -56,7 +56,7 @@ class Queue {
   // Notes the verdict for the packet with this index in the batch; flush() sends them all, and the packets go
   // on in the order in which they were decided.
   void decide(std::size_t index, const QueueVerdict& verdict);
-  // The same for a packet of an earlier batch, whose octets somebody else kept; they are copied.
+  // The same for a packet of an earlier batch, whose octets the caller kept; they are copied.
   void decide_held(std::uint32_t id, const QueueVerdict& verdict, std::span<const std::uint8_t> octets);
   void flush();
 

@@ -12,7 +12,7 @@ namespace {
 
 // The table, with $words to be filled in. Priorities: -450 and -449 are before connection tracking (-200) and
 // its reassembly of fragments (-400), so that what natd translates is never tracked, and what it passes on
-// is; -150 is before the operator's filters (0); 110 is after anybody else's source translation (100).
+// is; -150 is before the operator's filters (0); 110 is after the source translation of others (100).
 constexpr std::string_view kTableTemplate = R"(
 table ip natd {
 	set pool { type ipv4_addr; }
@@ -28,7 +28,7 @@ $queue		drop
 	chain from_exempt { }
 	chain to_exempt { }
 
-	# Addressed to the gateway: its own sockets first. Fragments have no ports; natd remembers them.
+	# Addressed to the gateway: its own sockets first. Fragments have no ports; natd keeps them.
 	chain sort_out {
 		ip frag-off & 0x3fff != 0 goto to_natd
 		tcp dport @gateway_tcp return

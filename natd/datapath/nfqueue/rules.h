@@ -1,5 +1,5 @@
 // The nftables rules of the netfilter queue datapath, as text for `nft -f`: which packets stop for natd, and
-// what must never pass without it. All of them live in one table of natd's own, `ip natd`; nobody else's
+// what must never pass without it. All of them live in one table of natd's own, `ip natd`; no other
 // rules are touched, and one delete takes everything back.
 //
 // Every packet for natd ends in the chain `to_natd`: its first rule queues the packet (rules of the table, or

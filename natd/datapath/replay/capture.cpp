@@ -49,7 +49,7 @@ std::optional<Layout> layout_of(int link_type) {
     case DLT_LINUX_SLL2:
       return Layout{0, 20};
     default:
-      return std::nullopt;  // no type field; the IP version tells
+      return std::nullopt;  // no type field; the IP version decides
   }
 }
 

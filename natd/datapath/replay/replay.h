@@ -37,7 +37,7 @@ struct ReplaySummary {
   std::uint64_t dropped = 0;
 };
 
-// Throws std::runtime_error with a sentence for people.
+// Throws std::runtime_error with a sentence for the operator.
 ReplaySummary replay(const ReplayJob& job);
 
 }  // namespace nat

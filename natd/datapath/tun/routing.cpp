@@ -7,7 +7,7 @@
 namespace nat {
 namespace {
 
-// Routing tables; their names in /etc/iproute2/rt_tables are nobody's.
+// Routing tables; their names in /etc/iproute2/rt_tables are not natd's to set.
 constexpr const char* kOutbound = "5128";   // what hosts send out
 constexpr const char* kInbound = "5129";    // what comes in for an external address
 constexpr const char* kHairpin = "5130";    // what hosts send to an external address

@@ -15,7 +15,7 @@
 //  32764f  the gateway     ICMP by the external link     natd-ext, else main
 //
 // Only TCP, UDP and ICMP to an external address are led away; ARP asks the same rules, and must find the
-// address to be the gateway's own. The main table tells which packets leave by the external link: that link
+// address to be the gateway's own. The main table decides which packets leave by the external link: that link
 // is put into a group of its own, and routes by it are left out (suppress_ifgroup of ip-rule(8)).
 #pragma once
 
@@ -60,9 +60,8 @@ inline constexpr const char* kTunLocalRule = "pref 4 lookup local protocol kerne
 std::string tun_batch(const TunRouting& before, const TunRouting& after);
 
 // Input of `nft -f -`: nothing crosses between the sides but through natd, whatever the routes say; and where
-// no socket is, neither a RST nor a port-unreachable message tells the outside so (`gateway_ports` are the
-// gateway's own). It stays when natd is killed.
-// What exempt remotes send crosses: natd leaves that alone.
+// no socket is, neither a RST nor a port-unreachable message shows this to the outside (`gateway_ports` are
+// the gateway's own). It stays when natd is killed. What exempt remotes send crosses: natd leaves that alone.
 std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exempt, PortRange gateway_ports);
 inline constexpr const char* kTunTable = "natd_tun";
 // The same as an argument of nft(8); does no harm when there is none.

@@ -1,7 +1,7 @@
 // The TUN datapath: natd stands in the kernel's routing as a router with two interfaces of its own, natd-int
 // towards the hosts and natd-ext towards the Internet. Policy routing leads packets into the one on the side
 // they came from; what natd writes to the other goes on its way through the kernel. docs/datapath-tun.md
-// tells the whole way.
+// shows the whole path.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
 // One thread of the TUN datapath: reads packets from a queue of either device, has the engine translate them
 // under one hold of its lock, and writes them. Both directions of a connection come to the same worker,
-// because the kernel remembers which queue a flow was written to.
+// because the kernel notes which queue a flow was written to.
 #pragma once
 
 #include <atomic>

@@ -13,7 +13,7 @@ std::string left(const Json& item) {
   return found == item.end() || !found->is_number() ? "-" : format_left(found->get<double>());
 }
 
-// Who may send, in the words that people use.
+// Who may send, in short words.
 std::string who_may_send(const std::string& filtering) {
   if (filtering == "endpoint-independent") return "any";
   if (filtering == "address-dependent") return "address";

@@ -108,7 +108,7 @@ int list_refused(const Context& context, const Command& self, const std::vector<
   }
   if (!table.empty()) context.print(table);
   context.chat(table.empty() ? "no packet was refused in the last minute"
-                             : "natctl trace NUMBER tells why, and what would let it pass");
+                             : "natctl trace NUMBER says why, and what would let it pass");
   if (const std::uint64_t unlisted = number(*end, "unlisted"); unlisted > 0) {
     context.chat("too many at once: " + counted(unlisted, "refused packet") + " not listed");
   }

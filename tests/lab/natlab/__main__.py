@@ -1,4 +1,4 @@
-"""python3 -m natlab: labs for people.
+"""python3 -m natlab: labs to work in by hand.
 
     python3 -m natlab up L1|L2|L3 [--datapath auto|nfqueue|tun] [--no-natd] [--keep]
     python3 -m natlab list

@@ -1,7 +1,7 @@
 """The demonstration: a home gateway at work, watched from both sides. packaging/demo runs it.
 
 Two hosts inside use servers outside through natd; its mode is switched live through the four presets while
-one connection never rests; natcheck says from outside what each mode is; one table at the end compares that
+one connection is never idle; natcheck says from outside what each mode is; one table at the end compares that
 with what the mode promises. Ends with 0 only if everything was as promised.
 """
 
@@ -86,7 +86,7 @@ def everyday_traffic(lab, trouble):
 
 
 def judge(preset, verdict, trouble):
-    """Compares natcheck's verdict with the promise; what natcheck could not tell counts as not kept."""
+    """Compares natcheck's verdict with the promise; what natcheck could not find counts as not kept."""
     promise = PROMISES[preset]
     for protocol in ("udp", "tcp"):
         found = verdict[protocol]

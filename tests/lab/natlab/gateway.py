@@ -38,8 +38,8 @@ class Natd:
     """natd on one gateway host.
 
     `settings` maps configuration keys to values (--set), `config` is the text of a configuration file.
-    Without `start=False` it runs, and is ready, when the constructor returns. With `watched=False` nobody minds
-    internal addresses on the external side, as is right where natd is told to let them out.
+    Without `start=False` it runs, and is ready, when the constructor returns. With `watched=False` no check minds
+    internal addresses on the external side, as is right where natd is set to let them out.
     """
 
     def __init__(self, lab, host, datapath="auto", settings=None, config=None, start=True, watched=True):
@@ -107,7 +107,7 @@ class Natd:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def text(self, *command):
-        """What natctl prints for people."""
+        """What natctl prints without --json."""
         return self.host.run(str(binary("natctl")), "--control", str(self.control), *map(str, command))
 
     def mode(self, preset):

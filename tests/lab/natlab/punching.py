@@ -4,7 +4,7 @@
         one, other = punching.meet(server, lab.in1, lab.inB, "--tcp")   # what both report
         assert punching.through(one, other)
 
-Every meeting has names and local ports of its own, so that no gateway remembers them from an earlier one.
+Every meeting has names and local ports of its own, so that no gateway has state for them from an earlier one.
 """
 
 import contextlib
@@ -121,6 +121,6 @@ def through(one, other):
 
 
 def summary(reports):
-    """A line for people: what became of a meeting."""
+    """A line for the report: what became of a meeting."""
     return " | ".join(f"{report['name']}: {report['path'] or 'no way'} seen {report['external']} "
                       f"heard {','.join(report['heard']) or 'nobody'}" for report in reports)

@@ -1,6 +1,6 @@
 """Servers and clients made of sockets that live on the lab's hosts.
 
-Responder answers on UDP and TCP and tells each client how it was seen; Files serves web downloads; Listener
+Responder answers on UDP and TCP and sends each client the endpoint it was seen at; Files serves web downloads; Listener
 and the functions below are the clients' side.
 """
 
@@ -239,7 +239,7 @@ class Stream:
 
 
 class Pulse:
-    """A TCP connection that never rests: an echo every few milliseconds from a thread of its own.
+    """A TCP connection that is never idle: an echo every few milliseconds from a thread of its own.
 
     `beats` counts the echoes; `error` is what ended it, or None while it is well.
     """

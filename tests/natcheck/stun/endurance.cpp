@@ -41,7 +41,7 @@ class Endurer {
   }
 
  private:
-  // Asks both endpoints of the server, as nobody loses what it has no need for.
+  // Asks both endpoints of the server, as no NAT loses what it has no need for.
   void contact() {
     std::vector<Question> questions;
     questions.reserve(2 * used_.size());

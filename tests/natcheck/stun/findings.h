@@ -75,7 +75,7 @@ std::optional<Behavior> filtering(const Findings& findings);
 std::optional<bool> steady_mapping(const Findings& findings);
 std::optional<bool> steady_filtering(const Findings& findings);
 
-// Whether the external ports of fresh local ports can be foretold: they follow each other, and the local
+// Whether the external ports of fresh local ports can be predicted: they follow each other, and the local
 // ports do not.
 std::optional<bool> predictable(const Findings& findings);
 

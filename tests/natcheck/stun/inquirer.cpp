@@ -19,7 +19,7 @@ bool settle(Question& question) {
     if (heard->message.kind == Class::success) question.answer = *heard;
     question.refused = heard->message.kind == Class::error;
   } else if (question.port->find(question.request.transaction) != nullptr) {
-    // It was to come somewhere else: an error, or the answer to a mapping that somebody else has now.
+    // It was to come somewhere else: an error, or the answer to a mapping that another host has now.
     question.refused = question.port->find(question.request.transaction)->message.kind == Class::error;
   }
   return question.answer || question.refused;

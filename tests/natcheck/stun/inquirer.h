@@ -1,5 +1,5 @@
 // Asks a STUN server, many questions at a time, at the rate that RFC 5780 allows: from fresh ports, with
-// transactions that nobody can guess, and again where no answer comes.
+// transactions that cannot be guessed, and again where no answer comes.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ class Inquirer {
  public:
   explicit Inquirer(const Settings& settings) : settings_(settings) {}
 
-  // A port that has contacted nobody, 32768 to 65535 at random. Throws SetupError if none can be had.
+  // A port that has contacted no host, 32768 to 65535 at random. Throws SetupError if none can be had.
   std::unique_ptr<Port> fresh_port() const;
 
   // Asks until all are answered or refused, or the time for an answer is over.
@@ -50,7 +50,7 @@ class Inquirer {
 Transaction random_transaction();
 
 // A local port to bind, 32768 to 65535 at random, and none that this program had before: a gateway would
-// remember whom that one has contacted. Not for several threads.
+// know whom that one has contacted. Not for several threads.
 std::uint16_t random_fresh_port();
 
 }  // namespace nat::check::stun

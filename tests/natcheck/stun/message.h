@@ -2,7 +2,7 @@
 // in, a message out, and back.
 //
 // Of the attributes that may be ignored, those that say nothing about the gateway are: SOFTWARE, FINGERPRINT
-// and MESSAGE-INTEGRITY among them, as nobody here has a password. The attributes of RFC 3489 that RFC 5780
+// and MESSAGE-INTEGRITY among them, as no host here has a password. The attributes of RFC 3489 that RFC 5780
 // renamed are read where an old server sends them, and never written.
 #pragma once
 

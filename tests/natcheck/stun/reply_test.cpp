@@ -63,7 +63,7 @@ TEST(StunReply, SaysWhomItSeesInTheClearAndHidden) {
   EXPECT_EQ(made->to, kClient);
 }
 
-// RESPONSE-PORT changes the port alone: nobody can have a server send to another address.
+// RESPONSE-PORT changes the port alone: no client can have a server send to another address.
 TEST(StunReply, GoesToThePortThatIsAskedFor) {
   Message request;
   request.response_port = 4321;

@@ -84,7 +84,7 @@ const std::vector<Row>& rows() {
       {"  refreshed from outside", false,
        [](const Findings& f) { return text_of_refresh(f, &Lifetime::inbound_refresh); }},
       {"mappings lost in use", false, text_of_losses},
-      {"ports can be foretold", true, [](const Findings& f) { return yes_no(predictable(f)); }},
+      {"ports can be predicted", true, [](const Findings& f) { return yes_no(predictable(f)); }},
       {"fragments", false, [](const Findings& f) { return yes_no(f.fragments, "pass", "LOST"); }},
       {"payload", true,
        [](const Findings& f) { return yes_no(f.payload_untouched, "untouched", "ALTERED"); }},

@@ -1,4 +1,4 @@
-// What a run with a STUN server has found, for people and for programs.
+// What a run with a STUN server has found, as text and as JSON.
 #pragma once
 
 #include <string>

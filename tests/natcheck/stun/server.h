@@ -21,7 +21,7 @@ class Server {
   // Serves until SIGTERM or SIGINT.
   void run();
 
-  static constexpr double kBurst = 1000, kPerSecond = 500;  // answers over UDP, to everybody together
+  static constexpr double kBurst = 1000, kPerSecond = 500;  // answers over UDP, to all clients together
   static constexpr std::size_t kStreams = 64;               // on each endpoint
   static constexpr milliseconds kIdle{30'000};  // a connection that says nothing for so long is closed
 

@@ -1,5 +1,5 @@
 // What RFC 5780 does over TCP: the mapping, from one port to the server's endpoints; beyond that, whether the
-// payload stays what it is and whether ports can be foretold.
+// payload stays what it is and whether ports can be predicted.
 #pragma once
 
 #include "tests/natcheck/stun/findings.h"

@@ -114,7 +114,7 @@ void UdpCheck::filter() {
 }
 
 // H1, from a second port to the external endpoint of the first; H2, once the first has sent there too. Where
-// a mapping got lost meanwhile, its endpoint was nobody's, and the same is tried with what they have now.
+// a mapping got lost meanwhile, its endpoint was no host's, and the same is tried with what they have now.
 void UdpCheck::hairpin() {
   Hairpin& found = findings_.hairpin;
   const OwnPorts ports = fresh_ports(2);

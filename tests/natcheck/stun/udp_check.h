@@ -1,5 +1,5 @@
 // The procedure of RFC 5780 over UDP, and what it leaves out: whether a filter harms the mapping it guards,
-// whether mappings get lost, and whether ports can be foretold.
+// whether mappings get lost, and whether ports can be predicted.
 //
 // Every step has fresh ports, so that none is spoilt by what another has opened (RFC 5780 section 4.5).
 #pragma once
