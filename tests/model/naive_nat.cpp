@@ -538,6 +538,10 @@ void NaiveNat::lose(const Words& packet, const Choices& chosen) {
     end(mapping);
   } else if (exact_) {
     complain(packet, "lost another mapping than its own");
+  } else {
+    // Late, the engine may still know a session that has run out, and lose the mapping of that one.
+    const Mapping* const other = mapping_at(packet.protocol, *chosen.lost);
+    if (other != nullptr && other->internal == packet.source) end(other);
   }
 }
 
