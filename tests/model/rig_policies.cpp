@@ -167,6 +167,8 @@ void Rig::change_policy() {
   if (chance(30)) forwards.push_back({Protocol::tcp, {Address(), 8443}, {Address(10, 0, 0, 1), 2000}, "web"});
   if (chance(30)) forwards.push_back({Protocol::udp, {kPool[0], 2001}, {Address(10, 0, 0, 2), 2001}, "game"});
   gateway_.apply(policy);
+  // Mappings whose address is gone count against limits.mappings until the engine has come to them.
+  gateway_.sweep();
   gateway_.set_forwards(forwards);
   naive_.apply(policy, forwards, gateway_.now());
 }
