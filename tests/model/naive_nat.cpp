@@ -482,9 +482,7 @@ void NaiveNat::settle(TimePoint now) {
   }
   for (const Mapping* mapping : ended) end(mapping);
   std::erase_if(quarantined_, [&](const auto& entry) { return exact_ && entry.second.until <= now; });
-  std::set<Address> hosts;
-  for (const Mapping& mapping : mappings_) hosts.insert(mapping.internal.address);
-  std::erase_if(hosts_, [&](const auto& entry) { return !hosts.contains(entry.first); });
+  forget_hosts();
   // An extra block is for what traffic makes.
   std::set<Address> active;
   for (const Mapping& mapping : mappings_) {
@@ -545,6 +543,13 @@ void NaiveNat::lose(const Words& packet, const Choices& chosen) {
   }
 }
 
+// Those without a mapping.
+void NaiveNat::forget_hosts() {
+  std::set<Address> hosts;
+  for (const Mapping& mapping : mappings_) hosts.insert(mapping.internal.address);
+  std::erase_if(hosts_, [&](const auto& entry) { return !hosts.contains(entry.first); });
+}
+
 void NaiveNat::apply(Policy policy, const std::vector<PortForward>& forwards, TimePoint now) {
   settle(now);
   const Division before = division();
@@ -572,6 +577,7 @@ void NaiveNat::apply(Policy policy, const std::vector<PortForward>& forwards, Ti
   divide_anew(before);
   std::erase_if(quarantined_, [&](const auto& entry) { return !is_external(entry.first.second.address); });
   std::erase_if(last_in_order_, [&](const auto& entry) { return !is_external(entry.first.second); });
+  forget_hosts();
   for (const PortForward& candidate : forwards) {
     const PortForward forward = resolved(candidate);
     if (!is_external(forward.external.address)) continue;

@@ -185,6 +185,8 @@ class NaiveNat {
   static void heard(Session& session, const Words& packet, int sender);
   void end(const Mapping* mapping);
 
+  void forget_hosts();
+
   // What the laboratory asked for.
   void lose(const Words& packet, const Choices& chosen);
   void filtered(const Words& inbound, Reason refused);

@@ -93,6 +93,7 @@ std::vector<MapRefusal> TestGateway::set_forwards(const std::vector<PortForward>
                                    [&](const PortForward& forward) { return is(forward, mapping); });
     if (!stays) engine.unmap(mapping.id, kOperator, now_);
   }
+  sweep();  // a host that had nothing else counts against limits.hosts until then
   std::vector<MapRefusal> refused;
   for (const PortForward& forward : wanted) {
     const MapResult result = engine.map(request_for(forward), now_);
