@@ -231,7 +231,7 @@ void flush_all(Gateway& gateway) {
 void change_addresses(Gateway& gateway) {
   gateway.move_to(addresses(1, 0xc6336401));
   gateway.settle();
-  if (gateway.gauges().mappings != 0) fail("mappings are left");
+  if (gateway.gauges().mappings != 0) fail("mappings are left: " + std::to_string(gateway.gauges().mappings));
 }
 
 void forward_thousands(Gateway& gateway) {
