@@ -107,8 +107,8 @@ class Gateway : public Service {
   // Until nothing is due any more, as the daemon's timer does.
   void settle() {
     NoOutput output;
-    while (engine_.expire(output) <= monotonic_now()) {
-    }
+    // The clock is read after expire() has returned; within one expression either may come first.
+    for (TimePoint next{}; next <= monotonic_now();) next = engine_.expire(output);
   }
 
   // The longest that a packet waited for anything but other packets, since the gateway was made.
