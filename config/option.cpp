@@ -17,6 +17,7 @@ constexpr std::size_t kLongestSocketPath = 107;  // sun_path, with its terminati
 constexpr std::size_t kLongestGroup = 32;
 constexpr std::size_t kMostAddresses = 1024;
 constexpr std::size_t kMostExemptions = 256;
+constexpr std::size_t kMostNetworks = 256;
 
 OptionError not_a(const Option& option, std::string_view text, std::string_view what) {
   return {in_quotes(text) + " is not " + std::string(what), "write " + std::string(syntax(option.kind))};
@@ -155,6 +156,21 @@ std::optional<OptionError> read_exemptions(const Option& option, std::string_vie
   return std::nullopt;
 }
 
+std::optional<OptionError> read_networks(const Option& option, std::string_view text,
+                                         std::vector<Prefix>& field) {
+  for (const std::string_view part : comma_separated(text)) {
+    const auto network = Prefix::parse(part);
+    if (!network) return not_a(option, part, "a network");
+    if (std::find(field.begin(), field.end(), *network) != field.end()) {
+      return OptionError{network->to_string() + " is named already", "name every network once"};
+    }
+    if (field.size() == kMostNetworks)
+      return OptionError{"these are more than 256 networks", "name larger ones"};
+    field.push_back(*network);
+  }
+  return std::nullopt;
+}
+
 std::optional<OptionError> read_port_forwards(const Option&, std::string_view text,
                                               std::vector<PortForward>& field) {
   for (const std::string_view part : comma_separated(text)) {
@@ -232,6 +248,7 @@ std::string write_value(SynAnswer value) { return to_string(value); }
 std::string write_value(DatapathKind value) { return to_string(value); }
 std::string write_value(PortRange value) { return format_port_range(value); }
 std::string write_value(Address value) { return value.to_string(); }
+std::string write_value(const Prefix& value) { return value.to_string(); }
 std::string write_value(const Exemption& value) { return format_exemption(value); }
 std::string write_value(const PortForward& value) { return format_port_forward(value); }
 std::string write_value(const std::string& value) { return value; }
@@ -314,6 +331,8 @@ std::string_view syntax(Kind kind) {
       return "a rule such as '10.0.0.0/24 udp: udp.mapping=endpoint-independent'";
     case Kind::exemptions:
       return "a remote such as 192.0.2.32, 192.0.2.0/24 or 192.0.2.32:5060-5061";
+    case Kind::networks:
+      return "a network such as 10.0.0.0/24";
     case Kind::interface:
       return "the name that 'ip link' shows, at most 15 characters";
     case Kind::datapath:

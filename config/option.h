@@ -28,6 +28,7 @@ enum class Kind : std::uint8_t {
   port_forwards,
   host_rules,
   exemptions,
+  networks,
   interface,
   datapath,
   path,
@@ -41,7 +42,7 @@ std::vector<std::string_view> choices(Kind kind);
 // Whether the key may be repeated and its values add up.
 constexpr bool is_list(Kind kind) {
   return kind == Kind::addresses || kind == Kind::port_forwards || kind == Kind::host_rules ||
-         kind == Kind::exemptions;
+         kind == Kind::exemptions || kind == Kind::networks;
 }
 
 // When a new value counts.

@@ -42,6 +42,8 @@ std::string_view example(const Option& option) {
       return option.section() == "blocks" ? "10.0.0.1-10.0.0.14" : "203.0.113.6";
     case Kind::exemptions:
       return "192.0.2.32";
+    case Kind::networks:
+      return "10.0.0.0/24";
     case Kind::port_forwards:
       return "tcp 8443 -> 10.0.0.1:443 name=web";
     case Kind::host_rules:

@@ -86,6 +86,11 @@ Policy policy_for(const Settings& settings, const Links& links) {
   Policy policy = settings.policy;
   policy.external_addresses = links.external_addresses;
   policy.internal_address = links.internal_address;
+  if (policy.internal_networks.empty()) {
+    policy.internal_networks = links.internal_networks;
+    policy.internal_networks.insert(policy.internal_networks.end(), links.internal_routes.begin(),
+                                    links.internal_routes.end());
+  }
   return policy;
 }
 

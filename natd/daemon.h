@@ -123,7 +123,8 @@ class Daemon : public Service {
   std::unique_ptr<ControlServer> control_;
 };
 
-// The engine's policy: the settings, with the addresses that the interfaces have.
+// The engine's policy: the settings, with the addresses that the interfaces have, and with the internal
+// networks that addresses and routes tell of where the settings name none.
 Policy policy_for(const Settings& settings, const Links& links);
 
 }  // namespace nat

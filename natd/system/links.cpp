@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -19,6 +20,7 @@ namespace nat {
 namespace {
 
 constexpr std::size_t kBuffer = 32768;
+constexpr std::size_t kRequest = 256;
 
 [[noreturn]] void fail(const char* what) {
   throw std::runtime_error(std::string("cannot ") + what + " by rtnetlink: " + std::strerror(errno));
@@ -35,7 +37,7 @@ int deliver(const nlmsghdr* message, void* sink) {
   return MNL_CB_OK;
 }
 
-// One dump of the routing tables' neighbourhood: RTM_GETLINK or RTM_GETADDR.
+// Dumps of what the kernel knows of the network: links, addresses, routes.
 class Dump {
  public:
   Dump() : socket_(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)) {
@@ -44,13 +46,33 @@ class Dump {
 
   // False when the tables changed while they were read, and the picture may be torn.
   bool each(std::uint16_t type, std::uint8_t family, const Sink& sink) {
-    std::array<char, kBuffer> buffer;
+    std::array<char, kRequest> buffer{};
     nlmsghdr* request = mnl_nlmsg_put_header(buffer.data());
     request->nlmsg_type = type;
     request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     request->nlmsg_seq = ++sequence_;
     static_cast<rtgenmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtgenmsg)))->rtgen_family = family;
-    if (mnl_socket_sendto(socket_.get(), request, request->nlmsg_len) < 0) fail("ask for the interfaces");
+    return answers_to(*request, sink);
+  }
+
+  // The IPv4 routes by that interface. A kernel that cannot choose them tells of all.
+  bool each_route(unsigned interface, const Sink& sink) {
+    int strict = 1;
+    mnl_socket_setsockopt(socket_.get(), NETLINK_GET_STRICT_CHK, &strict, sizeof strict);
+    std::array<char, kRequest> buffer{};
+    nlmsghdr* request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = RTM_GETROUTE;
+    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    request->nlmsg_seq = ++sequence_;
+    static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)))->rtm_family = AF_INET;
+    mnl_attr_put_u32(request, RTA_OIF, interface);
+    return answers_to(*request, sink);
+  }
+
+ private:
+  bool answers_to(const nlmsghdr& request, const Sink& sink) {
+    if (mnl_socket_sendto(socket_.get(), &request, request.nlmsg_len) < 0) fail("ask for the interfaces");
+    std::array<char, kBuffer> buffer;
     for (;;) {
       const ssize_t length = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
       if (length < 0) fail("read the interfaces");
@@ -62,7 +84,6 @@ class Dump {
     }
   }
 
- private:
   std::unique_ptr<mnl_socket, Close> socket_;
   unsigned sequence_ = 0;
 };
@@ -122,6 +143,44 @@ AddressFacts address_facts(const nlmsghdr& message) {
   return facts;
 }
 
+// Whether one of the route's several next hops is by the interface.
+bool has_next_hop(const nlattr& hops, unsigned interface) {
+  const auto* hop = static_cast<const rtnexthop*>(mnl_attr_get_payload(&hops));
+  int left = mnl_attr_get_payload_len(&hops);
+  for (; RTNH_OK(hop, left); left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+    if (static_cast<unsigned>(hop->rtnh_ifindex) == interface) return true;
+  }
+  return false;
+}
+
+// Where a route by the interface leads; nothing when it is another route.
+std::optional<Prefix> route_by(unsigned interface, const nlmsghdr& message) {
+  const auto& header = *static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message));
+  if (header.rtm_family != AF_INET || header.rtm_type != RTN_UNICAST) return std::nullopt;
+  bool ours = false;
+  Address destination;
+  each_attribute(message, sizeof(rtmsg), [&](const nlattr& attribute) {
+    const auto type = mnl_attr_get_type(&attribute);
+    const bool number = mnl_attr_validate(&attribute, MNL_TYPE_U32) >= 0;
+    if (type == RTA_DST && number) destination = Address(ntohl(mnl_attr_get_u32(&attribute)));
+    if (type == RTA_OIF && number && mnl_attr_get_u32(&attribute) == interface) ours = true;
+    if (type == RTA_MULTIPATH && has_next_hop(attribute, interface)) ours = true;
+  });
+  return ours ? std::optional(Prefix(destination, header.rtm_dst_len)) : std::nullopt;
+}
+
+bool read_routes(Dump& dump, Links& links) {
+  if (links.internal_index == 0) return true;
+  std::vector<Prefix>& routes = links.internal_routes;
+  const bool whole = dump.each_route(links.internal_index, [&](const nlmsghdr& message) {
+    if (const auto route = route_by(links.internal_index, message)) routes.push_back(*route);
+  });
+  const auto key = [](const Prefix& prefix) { return std::pair(prefix.network(), prefix.length()); };
+  std::sort(routes.begin(), routes.end(), [&](const Prefix& a, const Prefix& b) { return key(a) < key(b); });
+  routes.erase(std::unique(routes.begin(), routes.end()), routes.end());
+  return whole;
+}
+
 bool read_once(Links& links) {
   Dump dump;
   const bool links_whole = dump.each(RTM_GETLINK, AF_UNSPEC, [&](const nlmsghdr& message) {
@@ -144,7 +203,7 @@ bool read_once(Links& links) {
       links.external_networks.push_back(facts.network);
     }
   });
-  return links_whole && addresses_whole;
+  return links_whole && addresses_whole && read_routes(dump, links);
 }
 
 }  // namespace
@@ -156,7 +215,7 @@ LinkMonitor::LinkMonitor(std::string internal, std::string external, std::vector
       watcher_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)) {
   sockaddr_nl local{};
   local.nl_family = AF_NETLINK;
-  local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR;
+  local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE;
   if (watcher_.get() < 0 || bind(watcher_.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) != 0) {
     fail("watch the interfaces");
   }

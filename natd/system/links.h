@@ -1,6 +1,6 @@
-// The two interfaces as the kernel knows them: index, addresses, MTU, read by rtnetlink, and a notice when
-// they change. An interface may go away and come back while natd runs; that is a change like any other, and
-// an index of 0 says that it is away.
+// The two interfaces as the kernel knows them: index, addresses, MTU, routes, read by rtnetlink, and a notice
+// when they change. An interface may go away and come back while natd runs; that is a change like any other,
+// and an index of 0 says that it is away.
 #pragma once
 
 #include <stdexcept>
@@ -24,6 +24,8 @@ struct Links {
   unsigned external_mtu = 1500;
   std::vector<Prefix> internal_networks{};  // of the addresses that the two interfaces have
   std::vector<Prefix> external_networks{};
+  // Where routes lead by the internal interface, in any routing table; sorted.
+  std::vector<Prefix> internal_routes{};
   bool operator==(const Links&) const = default;
 };
 
@@ -37,7 +39,7 @@ class LinkMonitor {
   // the kernel does not answer.
   Links read();
 
-  // Readable when a link or an address changed.
+  // Readable when a link, an address or a route changed.
   int fd() const { return watcher_.get(); }
   // Takes the notices off the socket; read() says what they amount to.
   void drain();

@@ -80,6 +80,8 @@ std::string_view placeholder_of(Kind kind) {
       return "hosts: key=value ...";
     case Kind::exemptions:
       return "remote";
+    case Kind::networks:
+      return "network";
     case Kind::interface:
       return "interface";
     case Kind::syn_answer:

@@ -5,8 +5,9 @@ import signal
 import socket
 
 import pytest
+from scapy.layers.inet import IP, UDP
 
-from natlab import capture, gateway, topology, traffic
+from natlab import capture, gateway, raw, topology, traffic
 from natlab.waiting import wait_until
 
 
@@ -77,6 +78,44 @@ def test_one_host_cannot_take_more_than_its_share(start):
     fill(lab, server, stack, 5, "in2")
     for sock, endpoint in held:
         assert traffic.ask(sock, server.endpoint, tries=1)[0] == endpoint
+
+
+def count_of(natd, reason):
+    return {entry["reason"]: entry["packets"] for entry in natd.ctl("show", "stats")["reasons"]}[reason]
+
+
+def test_forged_sources_use_up_no_limit(start):
+    """One host forges three hundred sources; the table of hosts stays free for the others. What a route by the
+    internal interface leads to is internal, and so is what the operator says."""
+    lab, natd, server, stack = start(limits__hosts="3")
+    (sock, endpoint), = fill(lab, server, stack, 1)
+
+    def forge(network, count):
+        for number in range(count):
+            source = f"{network}.{number // 250}.{1 + number % 250}"
+            raw.send(lab.in1, IP(src=source, dst=lab.out1.address) / UDP(sport=4321, dport=7007) / b"forged")
+
+    forge("172.20", 300)
+    wait_until(lambda: count_of(natd, "foreign-source") >= 300, "every forged packet to be counted")
+    assert refused(lab.in2, server) is None
+    assert traffic.ask(sock, server.endpoint, tries=1)[0] == endpoint
+    assert {mapping["internal"].split(":")[0] for mapping in natd.mappings()} <= {"10.0.0.1", "10.0.0.2"}
+
+    natd.ctl("flush")
+    lab.gw.run("ip", "route", "add", "172.21.0.0/24", "via", "10.0.0.1")
+
+    def sends(network):
+        forge(network, 1)
+        return any(mapping["internal"] == f"{network}.0.1:4321" for mapping in natd.mappings())
+
+    wait_until(lambda: sends("172.21"), "the host behind the route to be internal")
+    natd.set(interfaces__internal_networks="10.0.0.0/24")
+    natd.ctl("flush")
+    before = count_of(natd, "foreign-source")
+    forge("172.21", 1)
+    wait_until(lambda: count_of(natd, "foreign-source") > before, "the route to count no longer")
+    natd.set(interfaces__internal_networks="10.0.0.0/24,172.21.0.0/24")
+    wait_until(lambda: sends("172.21"), "the host in a configured network to be internal")
 
 
 @pytest.mark.rows("C8")

@@ -27,6 +27,10 @@ Expected NaiveNat::judge(const Words& packet, const Choices& chosen, TimePoint n
 Expected NaiveNat::decide(const Words& packet, const Choices& chosen) {
   Expected expected{.source = packet.source, .destination = packet.destination};
   Found by;
+  if (is_foreign(packet.in, packet.source.address)) {
+    expected.reason = Reason::foreign_source;
+    return expected;
+  }
   const bool refused_option = packet.tells_addresses && policy_.address_options == AddressOptions::refuse;
   if (packet.in == Realm::external) {
     if (!is_external(packet.destination.address)) return expected;
@@ -226,6 +230,13 @@ std::set<std::pair<Endpoint, Endpoint>> NaiveNat::take_due_syns() {
 bool NaiveNat::is_external(Address address) const {
   const auto& pool = policy_.external_addresses;
   return std::find(pool.begin(), pool.end(), address) != pool.end();
+}
+
+bool NaiveNat::is_foreign(Realm in, Address source) const {
+  const auto& networks = policy_.internal_networks;
+  return in == Realm::internal && !networks.empty() &&
+         std::none_of(networks.begin(), networks.end(),
+                      [&](const Prefix& network) { return network.contains(source); });
 }
 
 NaiveNat::Found NaiveNat::by_internal(Protocol protocol, Endpoint internal, Endpoint remote) {

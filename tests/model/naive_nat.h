@@ -119,6 +119,8 @@ class NaiveNat {
   std::size_t extra_blocks() const { return extra_holders_.size(); }
   const Policy& policy() const { return policy_; }
   bool is_external(Address address) const;
+  // Whether a packet that comes from that side has a source that no internal host has.
+  bool is_foreign(Realm in, Address source) const;
   // What was wrong with the engine's choices so far.
   std::vector<std::string> complaints;
 

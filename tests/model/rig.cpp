@@ -155,6 +155,7 @@ void Rig::send_outbound() {
   const Protocol protocol = kProtocols[below(3)];
   Words words = random_words(protocol, Realm::internal);
   words.source = random_internal();
+  if (chance(2)) words.source.address = Address(172, 16, 0, 9);
   words.destination = chance(20) ? random_external(protocol) : random_remote();
   send(words);
 }

@@ -59,6 +59,8 @@ void Rig::send(const Error& error) {
   Expected expected = error.from_gateway ? naive_.judge_own_error(error.words, gateway_.now())
                                          : naive_.judge_error(error.words, error.in, returns, gateway_.now());
   if (error.in == Realm::external && !naive_.is_external(to)) expected.reason = Reason::not_ours;
+  if (!error.from_gateway && naive_.is_foreign(error.in, error.from))
+    expected.reason = Reason::foreign_source;
   if (!error.from_gateway && naive_.is_external(error.from)) expected.reason = Reason::spoofed_source;
   if (outcome.reason != expected.reason) {
     return fail(std::string("the engine says ") + to_string(outcome.reason) + ", expected " +

@@ -77,8 +77,9 @@ void Rig::send_piece() {
       const Outcome outcome =
           gateway_.translate(next.octets, words.in, ChecksumState::complete, false, piece.token);
       const bool ours = words.in == Realm::internal || naive_.is_external(words.destination.address);
-      const Reason expected = naive_.is_external(piece.source) ? Reason::spoofed_source
-                              : !ours                          ? Reason::not_ours
+      const Reason expected = naive_.is_external(piece.source)            ? Reason::spoofed_source
+                              : naive_.is_foreign(words.in, piece.source) ? Reason::foreign_source
+                              : !ours                                     ? Reason::not_ours
                                       : fragments_.later(piece, naive_.policy(), gateway_.now());
       if (outcome.reason != expected) {
         fail(std::string("the engine says ") + to_string(outcome.reason) + ", expected " +
@@ -104,6 +105,8 @@ void Rig::send_first(const Piece& piece, std::uint64_t number, Octets octets) {
     expected.reason = Reason::fragment_tiny;
   } else if (naive_.is_external(piece.source)) {
     expected.reason = Reason::spoofed_source;
+  } else if (naive_.is_foreign(words.in, piece.source)) {
+    expected.reason = Reason::foreign_source;
   } else if (!ours) {
     expected.reason = Reason::not_ours;
   } else if (const auto refused = fragments_.first(piece, naive_.policy(), gateway_.now())) {

@@ -26,11 +26,18 @@ BlockPolicy few_ports_each() {
   return blocks;
 }
 
+// Where our hosts are, and a router inside.
+const std::vector<Prefix> kInternalNetworks{Prefix(Address(10, 0, 0, 0), 29),
+                                            Prefix(Address(10, 0, 0, 96), 28)};
+// The last of our hosts is in none of these.
+const std::vector<Prefix> kFewerNetworks{Prefix(Address(10, 0, 0, 2), 31), Prefix(Address(10, 0, 0, 0), 30)};
+
 }  // namespace
 
 Policy Rig::first_policy(std::uint64_t seed) const {
   Policy policy = plain_policy();
   policy.external_addresses = {kPool[0], kPool[1]};
+  policy.internal_networks = kInternalNetworks;
   // For a whole run: what spilled over stays where it is when pairing hardens.
   policy.soft_pairing = seed % 5 == 0;
   policy.limits.icmp_rate = policy.limits.icmp_burst = 1000000;
@@ -55,6 +62,9 @@ Policy Rig::other_policy() {
     if (chance(50)) policy.of(protocol).mapping = static_cast<Behavior>(below(3));
     if (chance(50)) policy.of(protocol).filtering = static_cast<Behavior>(below(3));
   }
+  policy.internal_networks = chance(10)   ? std::vector<Prefix>{}
+                             : chance(10) ? kFewerNetworks
+                                          : kInternalNetworks;
   policy.hairpin = chance(80);
   policy.hairpin_filter = chance(30);
   policy.address_options = chance(50) ? AddressOptions::refuse : AddressOptions::blank;

@@ -324,6 +324,22 @@ TEST(ConfigValidate, TheSocketHasAnAbsolutePathThatFits) {
   EXPECT_NE(problems_of("[control]\npath = natd.sock\n"), "");
 }
 
+TEST(ConfigValidate, InternalNetworksAreNamedOnce) {
+  const auto settings = settings_of(
+      "[interfaces]\ninternal-networks = 10.0.0.0/24, 192.168.7.0/24\n"
+      "internal-networks = 10.7.7.7\n");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->policy.internal_networks,
+            (std::vector<Prefix>{Prefix(Address(10, 0, 0, 0), 24), Prefix(Address(192, 168, 7, 0), 24),
+                                 Prefix(Address(10, 7, 7, 7), 32)}));
+  for (const char* wrong : {"10.0.0", "10.0.0.0/33", "lan0", "10.0.0.0-10.0.0.9"}) {
+    EXPECT_NE(problems_of(std::string("interfaces.internal-networks = ") + wrong).find("is not a network"),
+              std::string::npos)
+        << wrong;
+  }
+  EXPECT_NE(problems_of("interfaces.internal-networks = 10.0.0.0/24, 10.0.0.0/24"), "");
+}
+
 TEST(ConfigValidate, RemotesAreExemptWithPortsOrWithout) {
   const auto settings =
       settings_of("[nat]\nexempt = 192.0.2.32, 198.51.100.0/24\nexempt = 192.0.2.33:5060-5061\n");

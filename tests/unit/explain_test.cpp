@@ -163,6 +163,16 @@ std::optional<Scenario> refused_as_it_is(Reason reason) {
       return hopeless(with_source(udp(kIn1, kOut1), address("224.0.0.1")), Realm::internal);
     case Reason::spoofed_source:
       return hopeless(udp(kExternal, kExternal));
+    case Reason::foreign_source: {
+      Scenario scenario{.packet = udp(kIn1, kOut1), .in = Realm::internal};
+      scenario.policy.internal_networks = {*Prefix::parse("192.168.0.0/24")};
+      scenario.relieve = [](TestGateway& gateway, const Explanation& told) {
+        ASSERT_NE(told.remedy.find("interfaces.internal-networks"), std::string::npos);
+        gateway.change(
+            [](Policy& policy) { policy.internal_networks.push_back(*Prefix::parse("10.0.0.0/24")); });
+      };
+      return scenario;
+    }
     case Reason::source_route:
       return hopeless(udp(kOut1, kExternal).ip_options({131, 7, 4, 192, 0, 2, 1, 0}));
     case Reason::address_option: {

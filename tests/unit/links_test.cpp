@@ -60,6 +60,30 @@ TEST(LinkMonitor, ReadsIndexAddressesAndMtu) {
   });
 }
 
+TEST(LinkMonitor, ReadsWhereRoutesLeadByTheInternalInterface) {
+  NEED_NAMESPACE([] {
+    ip("link add lan0 type veth peer name wan0");
+    ip("link set lan0 up");
+    ip("link set wan0 up");
+    ip("addr add 10.0.0.254/24 dev lan0");
+    ip("addr add 203.0.113.11/24 dev wan0");
+    LinkMonitor monitor("lan0", "wan0", {});
+    const Prefix own(Address(10, 0, 0, 0), 24);
+    EXPECT_EQ(monitor.read().internal_routes, std::vector<Prefix>{own});
+    monitor.drain();
+
+    ip("route add default via 203.0.113.1");
+    ip("route add 192.168.7.0/24 via 10.0.0.1");
+    EXPECT_TRUE(noticed(monitor));
+    ip("route add 192.168.5.5 via 10.0.0.1 table 77");
+    ip("route add 192.168.9.0/24 nexthop via 203.0.113.7 nexthop via 10.0.0.2");
+    ip("route add blackhole 192.168.8.0/24");
+    EXPECT_EQ(monitor.read().internal_routes, (std::vector<Prefix>{own, Prefix(Address(192, 168, 5, 5), 32),
+                                                                   Prefix(Address(192, 168, 7, 0), 24),
+                                                                   Prefix(Address(192, 168, 9, 0), 24)}));
+  });
+}
+
 TEST(LinkMonitor, APointToPointAddressIsOursAndNotThePeers) {
   NEED_NAMESPACE([] {
     ip("link add lan0 type veth peer name wan0");

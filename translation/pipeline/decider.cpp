@@ -8,16 +8,18 @@
 
 namespace nat {
 
-std::optional<Reason> Decider::source_refusal(Address source, bool from_gateway) const {
+std::optional<Reason> Decider::source_refusal(Address source, Realm in, bool from_gateway) const {
   if (source.unspecified() || source.multicast() || source.broadcast() || source.loopback()) {
     return Reason::invalid_source;
   }
-  if (!from_gateway && state_.is_external(source)) return Reason::spoofed_source;
+  if (from_gateway) return std::nullopt;
+  if (state_.is_external(source)) return Reason::spoofed_source;
+  if (in == Realm::internal && !state_.admission.admits(source)) return Reason::foreign_source;
   return std::nullopt;
 }
 
 std::optional<Reason> Decider::entry(const PacketView& view, const Packet& packet, Realm in) const {
-  if (const auto reason = source_refusal(view.source_address(), packet.from_gateway)) return reason;
+  if (const auto reason = source_refusal(view.source_address(), in, packet.from_gateway)) return reason;
   if (view.source_routed()) return Reason::source_route;
   if (in == Realm::external && !state_.is_external(view.destination_address())) return Reason::not_ours;
   return options_refusal(view, packet, in);

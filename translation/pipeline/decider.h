@@ -51,7 +51,7 @@ class Decider {
 
   // A reason to end it at once.
   std::optional<Reason> entry(const PacketView& view, const Packet& packet, Realm in) const;
-  std::optional<Reason> source_refusal(Address source, bool from_gateway) const;
+  std::optional<Reason> source_refusal(Address source, Realm in, bool from_gateway) const;
   Route route(const PacketView& view, const Packet& packet, Realm in) const;
   bool is_exempt(Protocol protocol, Endpoint remote) const;
 

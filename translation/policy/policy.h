@@ -90,6 +90,8 @@ struct Policy : Profile {
   std::vector<Address> external_addresses;
   // The gateway's own address towards the internal side, the source of ICMP errors that natd makes.
   Address internal_address;
+  // Where packets from the internal side may come from (filtering/admission.h); none for anywhere.
+  std::vector<Prefix> internal_networks;
 
   // Ports that belong to the gateway itself and are never given away.
   PortSet reserved_ports;

@@ -79,6 +79,7 @@ std::uint32_t Lifecycle::replace_policy(Policy policy) {
     for (const PortPool& ports : *address.ports) lost += ports.used();
   }
   state_.policy = std::move(policy);
+  state_.admission = Admission(state_.policy.internal_networks);
   state_.profiles.configure(state_.policy);
   const PortBlocks::Change blocks = state_.pool.configure(state_.policy, state_.profiles);
   notify_blocks(blocks.ended, false);

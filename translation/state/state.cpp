@@ -4,6 +4,7 @@ namespace nat {
 
 State::State(Policy wanted, Random& source_of_chance, LocalSockets* gateway_sockets, TimePoint begin)
     : policy(std::move(wanted)),
+      admission(policy.internal_networks),
       random(source_of_chance),
       sockets(gateway_sockets),
       epoch(begin),

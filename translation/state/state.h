@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "filtering/admission.h"
 #include "filtering/permissions.h"
 #include "translation/base/random.h"
 #include "translation/policy/policy.h"
@@ -115,6 +116,7 @@ struct State {
   void refresh_settled() { unsettled = backlog.lingering > 0 || backlog.scanning(); }
 
   Policy policy;
+  Admission admission;  // of the policy's internal networks
   Random& random;
   LocalSockets* sockets;
   TimePoint epoch;

@@ -142,6 +142,12 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
       return none("natd translates echo messages and errors only");
     case Reason::spoofed_source:
       return none("the external addresses are natd's own, and nobody else may send from them");
+    case Reason::foreign_source:
+      return {
+          "a network that holds the source, in interfaces.internal-networks, or a route to it by the "
+          "internal "
+          "interface where that is empty",
+          ""};
     case Reason::ttl_expired:
       return none("its sender must give it a larger time to live");
     case Reason::malformed_ip:

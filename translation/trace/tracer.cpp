@@ -46,7 +46,7 @@ Explanation Tracer::explain(const Probe& probe) const {
     (probe.in == Realm::internal ? flow.destination : flow.source).port = 0;
   }
   draft.step("parse", "ok", side_text(probe.in));
-  if (const auto reason = decider_.source_refusal(probe.source.address, false)) {
+  if (const auto reason = decider_.source_refusal(probe.source.address, probe.in, false)) {
     draft.reason = *reason;
   } else if (probe.in == Realm::internal && !state_.is_external(probe.destination.address) &&
              decider_.is_exempt(probe.protocol, probe.destination)) {
