@@ -28,21 +28,16 @@ constexpr std::optional<Reason> mapping_quota(const HostUsage& usage, const Limi
   return std::nullopt;
 }
 
-// What a mapping has.
-struct MappingUsage {
-  std::uint32_t confirmed = 0;    // sessions on which the internal side has spoken
-  std::uint32_t unconfirmed = 0;  // made by inbound packets only
+// Live sessions: those of a mapping, those of a host, or all.
+struct SessionUsage {
+  std::uint32_t all = 0;
+  std::uint32_t unconfirmed = 0;  // of them, those made by inbound packets only
 };
 
-// What comes from outside may take half of what a mapping may have, so that remotes cannot shut its owner
-// out.
-constexpr std::optional<Reason> session_quota(const MappingUsage& usage, const Limits& limits,
-                                              bool from_outside) {
-  const std::uint32_t most = limits.sessions_per_mapping;
-  if (usage.confirmed + usage.unconfirmed >= most || (from_outside && usage.unconfirmed >= (most + 1) / 2)) {
-    return Reason::mapping_session_limit;
-  }
-  return std::nullopt;
+// Whether there is no room for one more where `most` are allowed. What comes from outside may take half of
+// that, so that remotes shut nobody out.
+constexpr bool sessions_full(const SessionUsage& usage, std::uint32_t most, bool from_outside) {
+  return usage.all >= most || (from_outside && usage.unconfirmed >= (most + 1) / 2);
 }
 
 // A leaky bucket of new mappings: so many a second are paid for by time, and a second's worth may be owed.

@@ -331,22 +331,28 @@ std::optional<Reason> NaiveNat::filter(const Mapping& mapping, Endpoint remote, 
 
 std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapping, Direction direction,
                                            const Limits& limits) const {
-  std::size_t all = 0, of_host = 0, confirmed = 0, unconfirmed = 0;
+  // Strangers may have half of each.
+  struct Count {
+    std::size_t sessions = 0, of_strangers = 0;
+    void add(const Session& session) {
+      ++sessions;
+      if (!session.confirmed) ++of_strangers;
+    }
+    bool full(std::size_t most, Direction direction) const {
+      return sessions >= most || (direction == Direction::inbound && of_strangers >= (most + 1) / 2);
+    }
+  } all, of_host, of_mapping;
   for (const Mapping& other : mappings_) {
     for (const auto& [remote, session] : other.sessions) {
       if (!session.live) continue;
-      ++all;
-      if (other.internal.address == internal) ++of_host;
-      if (&other == mapping) ++(session.confirmed ? confirmed : unconfirmed);
+      all.add(session);
+      if (other.internal.address == internal) of_host.add(session);
+      if (&other == mapping) of_mapping.add(session);
     }
   }
-  if (all >= policy_.limits.sessions) return Reason::session_limit;
-  if (of_host >= limits.sessions_per_host) return Reason::host_session_limit;
-  const bool strangers_full =
-      direction == Direction::inbound && unconfirmed >= (limits.sessions_per_mapping + 1) / 2;
-  if (confirmed + unconfirmed >= limits.sessions_per_mapping || strangers_full) {
-    return Reason::mapping_session_limit;
-  }
+  if (all.full(policy_.limits.sessions, direction)) return Reason::session_limit;
+  if (of_host.full(limits.sessions_per_host, direction)) return Reason::host_session_limit;
+  if (of_mapping.full(limits.sessions_per_mapping, direction)) return Reason::mapping_session_limit;
   return std::nullopt;
 }
 

@@ -184,22 +184,87 @@ TEST(EngineLimits, Hosts) {
 TEST(EngineLimits, SessionsOfAMapping) {
   Policy policy = plain_policy();
   policy.limits.sessions_per_mapping = 10;
-  policy.udp.filtering = Behavior::endpoint_independent;
+  policy.tcp.filtering = Behavior::endpoint_independent;
   TestGateway gateway(policy);
-  gateway.from_inside(udp(host(1), endpoint(kOut1)));
+  gateway.from_inside(tcp(host(1), endpoint(kOut1), kSyn));
   unsigned let_in = 0;
   for (std::uint16_t port = 1; port <= 20; ++port) {
-    let_in +=
-        gateway.from_outside(udp({address("198.51.100.1"), port}, endpoint("203.0.113.11:4321"))).forwarded()
-            ? 1
-            : 0;
+    const Outcome outcome =
+        gateway.from_outside(tcp({address("198.51.100.1"), port}, endpoint("203.0.113.11:4321"), kSyn));
+    let_in += outcome.forwarded() ? 1 : 0;
   }
   EXPECT_EQ(let_in, 5U);
   for (std::uint16_t port = 1; port <= 4; ++port) {
-    ASSERT_TRUE(gateway.from_inside(udp(host(1), {address("192.0.2.40"), port})).forwarded());
+    ASSERT_TRUE(gateway.from_inside(tcp(host(1), {address("192.0.2.40"), port}, kSyn)).forwarded());
   }
-  EXPECT_EQ(gateway.from_inside(udp(host(1), {address("192.0.2.40"), 5})).reason,
+  EXPECT_EQ(gateway.from_inside(tcp(host(1), {address("192.0.2.40"), 5}, kSyn)).reason,
             Reason::mapping_session_limit);
+}
+
+// Strangers may have half of what a host may have, over all its mappings, and half of the table.
+// Rows: C5
+TEST(EngineLimits, StrangersShutNobodyOut) {
+  struct Case {
+    Reason reason;
+    void (*tighten)(Limits&);
+  };
+  const Case cases[] = {{Reason::host_session_limit, [](Limits& l) { l.sessions_per_host = 10; }},
+                        {Reason::session_limit, [](Limits& l) { l.sessions = 10; }}};
+  for (const Case& c : cases) {
+    Policy policy = plain_policy();
+    policy.tcp.filtering = Behavior::endpoint_independent;
+    c.tighten(policy.limits);
+    TestGateway gateway(policy);
+    const Endpoint externals[] = {
+        source_of(gateway.from_inside(tcp(host(1, 4000), endpoint(kOut1), kSyn)).packet),
+        source_of(gateway.from_inside(tcp(host(1, 4001), endpoint(kOut1), kSyn)).packet)};
+    const auto let_in = [&](std::uint16_t first) {
+      unsigned count = 0;
+      for (std::uint16_t port = first; port < first + 20; ++port) {
+        const Outcome outcome =
+            gateway.from_outside(tcp({address("198.51.100.1"), port}, externals[port % 2], kSyn));
+        count += outcome.forwarded() ? 1 : 0;
+        EXPECT_EQ(outcome.reason, outcome.forwarded() ? Reason::translated : c.reason);
+      }
+      return count;
+    };
+    EXPECT_EQ(let_in(100), 5U);
+    // One that the host answers is its own, and leaves room for another.
+    ASSERT_TRUE(
+        gateway.from_inside(tcp(host(1, 4000), {address("198.51.100.1"), 100}, kSyn | kAck)).forwarded());
+    EXPECT_EQ(let_in(200), 1U);
+    for (std::uint16_t port = 4002; port < 4004; ++port) {
+      EXPECT_TRUE(gateway.from_inside(tcp(host(1, port), endpoint(kOut1), kSyn)).forwarded()) << port;
+    }
+    EXPECT_EQ(gateway.from_inside(tcp(host(1, 4004), endpoint(kOut1), kSyn)).reason, c.reason);
+    // What strangers had is given back with the mapping, and by time.
+    std::uint64_t cursor = 0;
+    gateway.engine.flush(
+        cursor, 1000, [&](const MappingView& m) { return m.external == externals[0]; }, gateway.now());
+    gateway.pass(seconds(241));
+    EXPECT_EQ(gateway.engine.gauges().sessions, 0U);
+    const Endpoint again = source_of(gateway.from_inside(tcp(host(1, 4000), endpoint(kOut1), kSyn)).packet);
+    unsigned count = 0;
+    for (std::uint16_t port = 300; port < 320; ++port) {
+      count += gateway.from_outside(tcp({address("198.51.100.1"), port}, again, kSyn)).forwarded() ? 1 : 0;
+    }
+    EXPECT_EQ(count, 5U);
+  }
+}
+
+// What is closing holds its port, and not for its own remote alone.
+TEST(EngineLimits, AClosingConnectionSharesItsPortWithOneToAnotherRemote) {
+  Policy policy = plain_policy();
+  policy.ports.ranges = {{4321, 4321}};
+  TestGateway gateway(policy);
+  const Endpoint external = source_of(gateway.from_inside(tcp(host(1), endpoint(kOut1), kSyn)).packet);
+  gateway.from_outside(tcp(endpoint(kOut1), external, kSyn | kAck));
+  gateway.from_inside(tcp(host(1), endpoint(kOut1), kFin | kAck));
+  gateway.from_outside(tcp(endpoint(kOut1), external, kFin | kAck));
+  const Outcome next = gateway.from_inside(tcp(host(1), {address("192.0.2.32"), 7000}, kSyn));
+  EXPECT_TRUE(next.forwarded());
+  EXPECT_EQ(source_of(next.packet), external);
+  EXPECT_EQ(gateway.from_inside(tcp(host(1, 4322), endpoint(kOut1), kSyn)).reason, Reason::ports_exhausted);
 }
 
 // Dormant remotes give way to new sessions, the oldest first.

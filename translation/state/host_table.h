@@ -17,9 +17,10 @@ struct HostRecord {
   Address external;              // where its mappings are; unspecified before the first
   std::uint32_t mappings;        // live ones
   std::uint32_t mappings_of[3];  // of them, by index_of(protocol)
-  std::uint32_t sessions;
-  std::uint32_t records;  // of mappings, live or ended: the host stays as long as one refers to it
-  std::uint32_t fixed;    // of these, those of configured and leased mappings
+  std::uint32_t sessions;        // live ones
+  std::uint32_t unconfirmed;     // of them, those made by inbound packets only
+  std::uint32_t records;         // of mappings, live or ended: the host stays as long as one refers to it
+  std::uint32_t fixed;           // of these, those of configured and leased mappings
   CreationDebt debt;
 
   HostUsage usage(Protocol protocol) const { return {mappings, mappings_of[index_of(protocol)], sessions}; }

@@ -136,6 +136,7 @@ void Lifecycle::end_mapping(std::uint32_t mapping, RemovalCause cause) {
   const std::uint32_t sessions = m.confirmed.count + m.unconfirmed.count;
   state_.live_sessions -= sessions;
   state_.hosts[m.host].sessions -= sessions;
+  count_unconfirmed(mapping, -static_cast<int>(m.unconfirmed.count));
   state_.counters.sessions_removed += sessions;
   --state_.hosts[m.host].mappings;
   --state_.hosts[m.host].mappings_of[index_of(m.protocol)];
@@ -245,22 +246,34 @@ std::optional<Reason> Lifecycle::session_refusal(Address internal, std::uint32_t
                                                  std::uint8_t profile, Address opened) const {
   const Limits& limits =
       mapping == kNone ? state_.profiles[profile].limits : state_.profile_of(state_.mappings[mapping]).limits;
-  const std::uint32_t live = state_.live_sessions + (opened.unspecified() ? 0 : 1);
-  if (live >= state_.policy.limits.sessions || (state_.sessions.full() && state_.dormant.oldest() == kNone)) {
+  const bool inbound = direction == Direction::inbound;
+  const SessionUsage in_all{state_.live_sessions + (opened.unspecified() ? 0U : 1U),
+                            state_.unconfirmed_sessions};
+  if (sessions_full(in_all, state_.policy.limits.sessions, inbound) ||
+      (state_.sessions.full() && state_.dormant.oldest() == kNone)) {
     return Reason::session_limit;
   }
   const std::uint32_t host = state_.hosts.find(internal);
-  const std::uint32_t more = opened == internal ? 1 : 0;
-  if (host != kNone && state_.hosts[host].sessions + more >= limits.sessions_per_host) {
-    return Reason::host_session_limit;
+  if (host != kNone) {
+    const HostRecord& record = state_.hosts[host];
+    const SessionUsage of_host{record.sessions + (opened == internal ? 1U : 0U), record.unconfirmed};
+    if (sessions_full(of_host, limits.sessions_per_host, inbound)) return Reason::host_session_limit;
   }
   if (mapping == kNone) return std::nullopt;
   const Mapping& m = state_.mappings[mapping];
-  return session_quota({m.confirmed.count, m.unconfirmed.count}, limits, direction == Direction::inbound);
+  const SessionUsage of_mapping{m.confirmed.count + m.unconfirmed.count, m.unconfirmed.count};
+  if (!sessions_full(of_mapping, limits.sessions_per_mapping, inbound)) return std::nullopt;
+  return Reason::mapping_session_limit;
 }
 
-void Lifecycle::count_session(std::uint32_t mapping, int change) {
+void Lifecycle::count_unconfirmed(std::uint32_t mapping, int change) {
+  state_.unconfirmed_sessions += static_cast<std::uint32_t>(change);
+  state_.hosts[state_.mappings[mapping].host].unconfirmed += static_cast<std::uint32_t>(change);
+}
+
+void Lifecycle::count_session(std::uint32_t mapping, bool confirmed, int change) {
   if (!state_.mappings[mapping].live) return;  // all of them were counted when it ended
+  if (!confirmed) count_unconfirmed(mapping, change);
   state_.live_sessions += static_cast<std::uint32_t>(change);
   state_.hosts[state_.mappings[mapping].host].sessions += static_cast<std::uint32_t>(change);
   if (change < 0) ++state_.counters.sessions_removed;
@@ -329,7 +342,7 @@ std::uint32_t Lifecycle::open_session(std::uint32_t mapping, Endpoint remote, Di
   session.deadline = state_.deadline_in(timeout);
   append(state_.sessions, confirmed ? m.confirmed : m.unconfirmed, number);
   state_.wheel.insert(number, session.deadline);
-  count_session(mapping, 1);
+  count_session(mapping, confirmed, 1);
   ++state_.counters.sessions_created;
   state_.count_work();
   notify_session(EventKind::session_opened, number);
@@ -356,7 +369,7 @@ void Lifecycle::adopt_session(std::uint32_t mapping, const Session& saved) {
          number);
   if (session.dormant) return state_.dormant.push(number);
   state_.wheel.insert(number, session.deadline);
-  count_session(mapping, 1);
+  count_session(mapping, session.confirmed, 1);
 }
 
 void Lifecycle::notify_session(EventKind kind, std::uint32_t number) {
@@ -375,6 +388,7 @@ void Lifecycle::confirm(std::uint32_t number) {
   Mapping& m = state_.mappings[session.mapping];
   remove(state_.sessions, m.unconfirmed, number);
   append(state_.sessions, m.confirmed, number);
+  if (m.live) count_unconfirmed(session.mapping, -1);
   session.confirmed = true;
   state_.permissions.add(session.mapping, session.remote_address);
 }
@@ -401,7 +415,7 @@ void Lifecycle::make_dormant(std::uint32_t number) {
   state_.wheel.erase(number);
   remove(state_.sessions, m.confirmed, number);
   append(state_.sessions, m.dormant, number);
-  count_session(session.mapping, -1);
+  count_session(session.mapping, true, -1);
   session.live = false;
   session.dormant = true;
   session.deadline = state_.next_dormant++;
@@ -426,7 +440,7 @@ void Lifecycle::forget(std::uint32_t number) {
     notify_session(EventKind::session_ended, number);
     state_.wheel.erase(number);
     remove(state_.sessions, session.confirmed ? m.confirmed : m.unconfirmed, number);
-    count_session(session.mapping, -1);
+    count_session(session.mapping, session.confirmed, -1);
   }
   state_.sessions.erase(number);
 }

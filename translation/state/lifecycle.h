@@ -83,7 +83,8 @@ class Lifecycle {
 
  private:
   void rearm(std::uint32_t session);
-  void count_session(std::uint32_t mapping, int change);
+  void count_session(std::uint32_t mapping, bool confirmed, int change);
+  void count_unconfirmed(std::uint32_t mapping, int change);
   void notify_blocks(const std::vector<PortBlock>& blocks, bool given);
   Event& notify(EventKind kind, const Mapping& mapping);
   void release_port(const Mapping& mapping);

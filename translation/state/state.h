@@ -140,6 +140,7 @@ struct State {
   std::uint64_t next_id = 1;
   std::uint32_t live_mappings = 0;
   std::uint32_t live_sessions = 0;
+  std::uint32_t unconfirmed_sessions = 0;  // of them, those made by inbound packets only
   mutable Work work;
 
   // How many sessions of a mapping are looked at, to find one that lives, before it is taken for alive.
