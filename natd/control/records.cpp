@@ -98,6 +98,7 @@ Json counter_record(const Counters& counters) {
           {"mappings_removed", counters.mappings_removed},
           {"sessions_created", counters.sessions_created},
           {"sessions_removed", counters.sessions_removed},
+          {"passed_without_session", counters.passed_without_session},
           {"icmp_errors_made", counters.icmp_errors_made},
           {"icmp_errors_suppressed", counters.icmp_errors_suppressed},
           {"syns_not_held", counters.syns_not_held}};

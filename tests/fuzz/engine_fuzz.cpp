@@ -49,7 +49,10 @@ std::uint32_t capacity(Script& script) { return 1 + script.byte() % 64U; }
 Policy small_policy(Script& script) {
   Policy policy = plain_policy();
   // Making the ports of an address costs more than all packets of a run.
-  if ((script.byte() & 1U) != 0) policy.external_addresses.push_back(Address(203, 0, 113, 12));
+  const std::uint8_t choices = script.byte();
+  if ((choices & 1U) != 0) policy.external_addresses.push_back(Address(203, 0, 113, 12));
+  if ((choices & 2U) != 0) policy.internal_networks = {Prefix(Address(10, 0, 0, 0), 30)};
+  if ((choices & 4U) != 0) policy.udp.filtering = policy.icmp.filtering = Behavior::endpoint_independent;
   policy.ports.ranges = {{600, 610}, {2000, 2020}};
   policy.limits = {.mappings = capacity(script),
                    .sessions = capacity(script),

@@ -56,6 +56,7 @@ constexpr Reason kMustHappen[] = {Reason::translated,
 std::array<std::uint64_t, nat::kReasonCount> happened{};
 std::uint64_t reassembled = 0;
 std::uint64_t confirmed = 0;
+std::uint64_t passed_without_session = 0;
 nat::test::NaiveFragments::Reached fragments;
 
 bool often(std::uint64_t times, const std::string& what) {
@@ -89,6 +90,7 @@ bool rich_enough() {
   if (reassembled == 0) std::cout << "model: no datagram in fragments ever came through\n";
   if (confirmed == 0) std::cout << "model: nobody ever got an answer\n";
   bool rich = fragments_rich_enough() && reassembled > 0 && confirmed > 0;
+  rich &= often(passed_without_session, "a packet passed without a session");
   for (const Reason reason : kMustHappen) {
     if (happened[static_cast<std::size_t>(reason)] > 0) continue;
     std::cout << "model: nothing ever met " << nat::to_string(reason) << "\n";
@@ -112,6 +114,7 @@ bool run(const nat::test::Profile& profile, std::uint64_t seed, std::uint64_t op
   }
   reassembled += rig.reassembled();
   confirmed += rig.confirmed();
+  passed_without_session += rig.counters().passed_without_session;
   add(rig.fragments_reached());
   for (std::size_t i = 0; i < nat::kReasonCount; ++i) {
     happened[i] += rig.counters().total(static_cast<Reason>(i)).packets;

@@ -118,6 +118,10 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, const Choices& chosen
     const std::uint32_t rate = profile.limits.mapping_rate_per_host;
     if (rate != 0 && debt_of(packet.source.address, rate) + 10 > rate * 10) refused = Reason::creation_rate;
   }
+  if (refused && by.mapping != nullptr && by.mapping->behavior == Behavior::endpoint_independent &&
+      !by.mapping->shares && needs_no_session(*by.mapping, false)) {
+    return std::nullopt;
+  }
   if (refused) {
     if (by.mapping == nullptr && !surely_a_port(packet)) expected.or_reason = Reason::ports_exhausted;
     return refused;
@@ -170,7 +174,9 @@ std::optional<Reason> NaiveNat::arrive(const Words& packet, bool hairpinned, Fou
   if (const auto refused = filter(*by.mapping, packet.source, hairpinned)) return refused;
   const Found other = by_internal(packet.protocol, by.mapping->internal, packet.source);
   if (other.session != nullptr && other.session->live) return Reason::session_conflict;
-  if (const auto refused = no_room()) return refused;
+  if (const auto refused = no_room()) {
+    return needs_no_session(*by.mapping, hairpinned) ? std::nullopt : refused;
+  }
   by.session = &open(*by.mapping, packet.source, Direction::inbound);
   touch(*by.mapping, *by.session, packet, Direction::inbound);
   return std::nullopt;
@@ -327,6 +333,12 @@ std::optional<Reason> NaiveNat::filter(const Mapping& mapping, Endpoint remote, 
     if (behavior == Behavior::address_dependent || known == remote) return std::nullopt;
   }
   return behavior == Behavior::address_dependent ? Reason::filtered_by_address : Reason::filtered_by_port;
+}
+
+bool NaiveNat::needs_no_session(const Mapping& mapping, bool hairpinned) const {
+  if (mapping.protocol == Protocol::tcp) return false;
+  if (mapping.origin == Origin::configured || (hairpinned && !policy_.hairpin_filter)) return true;
+  return profile_of(mapping).of(mapping.protocol).filtering == Behavior::endpoint_independent;
 }
 
 std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapping, Direction direction,

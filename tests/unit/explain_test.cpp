@@ -590,14 +590,14 @@ TEST(Explain, CountsBothHalvesOfAHairpinnedPacket) {
     Policy policy = plain_policy();
     policy.limits.sessions_per_host = most;
     TestGateway gateway(policy);
-    open_mapping(gateway);
-    ask_and_do(gateway, udp("10.0.0.1:5", kExternal), Realm::internal, told);
+    gateway.from_inside(tcp(kIn1, kOut1, kSyn));
+    ask_and_do(gateway, tcp("10.0.0.1:5", kExternal, kSyn), Realm::internal, told);
     EXPECT_STREQ(to_string(told.reason), to_string(expected));
     policy = plain_policy();
     policy.limits.sessions = most;
     TestGateway crowded(policy);
-    open_mapping(crowded);
-    ask_and_do(crowded, udp(kIn2, kExternal), Realm::internal, told);
+    crowded.from_inside(tcp(kIn1, kOut1, kSyn));
+    ask_and_do(crowded, tcp(kIn2, kExternal, kSyn), Realm::internal, told);
     EXPECT_STREQ(to_string(told.reason), to_string(most == 2 ? Reason::session_limit : Reason::hairpinned));
   }
 }

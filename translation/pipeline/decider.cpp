@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "filtering/filter.h"
 #include "translation/net/checksum.h"
 #include "translation/ports/local_sockets.h"
 
@@ -89,6 +88,17 @@ std::uint32_t Decider::mapping_of(const Flow& flow) const {
 
 Decision Decider::outbound(const Flow& flow) const {
   using Kind = Decision::Kind;
+  // A mapping that every remote may send to needs no session to be answered on; a limit is for state, not for
+  // packets.
+  const auto no_room = [&](Decision decision) {
+    if (flow.protocol == Protocol::tcp || decision.mapping == kNone) return decision;
+    const Mapping& m = state_.mappings[decision.mapping];
+    const bool one_for_all = m.behavior == Behavior::endpoint_independent && !m.shares;
+    if (one_for_all && admits_without_history(decision.mapping, flow.destination, false)) {
+      decision.kind = Kind::pass;
+    }
+    return decision;
+  };
   const SessionTable& sessions = state_.sessions;
   const std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
   if (number != kNone) {
@@ -96,7 +106,7 @@ Decision Decider::outbound(const Flow& flow) const {
     if (state_.open(number)) return {.kind = Kind::session, .session = number, .mapping = s.mapping};
     if (s.dormant && state_.alive(s.mapping) && flow.may_open()) {
       const auto refusal = lifecycle_.session_refusal(flow.source.address, s.mapping, Direction::outbound);
-      if (refusal) return {.session = number, .mapping = s.mapping, .reason = *refusal};
+      if (refusal) return no_room({.session = number, .mapping = s.mapping, .reason = *refusal});
       return {.kind = Kind::reopen, .session = number, .mapping = s.mapping};
     }
   }
@@ -111,7 +121,7 @@ Decision Decider::outbound(const Flow& flow) const {
   }
   const auto refusal =
       lifecycle_.session_refusal(flow.source.address, mapping, Direction::outbound, profile_of(flow));
-  if (refusal) return {.mapping = mapping, .reason = *refusal};
+  if (refusal) return no_room({.mapping = mapping, .reason = *refusal});
   return {.kind = mapping == kNone ? Kind::map : Kind::open, .mapping = mapping};
 }
 
@@ -169,15 +179,25 @@ Decision Decider::inbound(const Flow& flow, bool hairpinned, Address opened) con
   if (state_.open(other)) return {.mapping = mapping, .reason = Reason::session_conflict};
   const auto refusal =
       lifecycle_.session_refusal(internal.address, mapping, Direction::inbound, Profiles::kGeneral, opened);
-  if (refusal) return {.mapping = mapping, .reason = *refusal};
-  return {.kind = Kind::open, .mapping = mapping};
+  if (!refusal) return {.kind = Kind::open, .mapping = mapping};
+  const bool passes = flow.protocol != Protocol::tcp && admits_without_history(mapping, remote, hairpinned);
+  return {.kind = passes ? Kind::pass : Kind::refuse, .mapping = mapping, .reason = *refusal};
 }
 
 std::optional<Reason> Decider::filter_refusal(std::uint32_t mapping, Endpoint remote, bool hairpinned) const {
-  const Mapping& m = state_.mappings[mapping];
   if (hairpinned && !state_.policy.hairpin_filter) return std::nullopt;
-  const RemoteHistory history{.contacted_address = state_.contacted(mapping, remote.address),
-                              .contacted_endpoint = false};
+  return filter_refusal(
+      mapping, remote,
+      {.contacted_address = state_.contacted(mapping, remote.address), .contacted_endpoint = false});
+}
+
+bool Decider::admits_without_history(std::uint32_t mapping, Endpoint remote, bool hairpinned) const {
+  return (hairpinned && !state_.policy.hairpin_filter) || !filter_refusal(mapping, remote, RemoteHistory{});
+}
+
+std::optional<Reason> Decider::filter_refusal(std::uint32_t mapping, Endpoint remote,
+                                              RemoteHistory history) const {
+  const Mapping& m = state_.mappings[mapping];
   if (m.origin != Origin::dynamic) {
     const auto found = state_.statics.find(m.id);
     const bool admitted = found == state_.statics.end() || found->second.filter.admits(remote);

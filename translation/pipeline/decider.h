@@ -9,6 +9,7 @@
 
 #include <optional>
 
+#include "filtering/filter.h"
 #include "translation/net/verdict.h"
 #include "translation/pipeline/flow.h"
 #include "translation/state/lifecycle.h"
@@ -36,13 +37,14 @@ struct Decision {
     reopen,   // a dormant session: follow it, or open it again
     open,     // open a session on this mapping
     map,      // make a mapping first
+    pass,     // use the mapping, without a session: there is no room for one, and none is needed
     gateway,  // leave it to the gateway's own sockets
     refuse
   };
   Kind kind = Kind::refuse;
   std::uint32_t session = kNone;
   std::uint32_t mapping = kNone;
-  Reason reason = Reason::no_mapping;  // when refused
+  Reason reason = Reason::no_mapping;  // when refused, or why there is no room where it passes
 };
 
 class Decider {
@@ -80,6 +82,9 @@ class Decider {
 
  private:
   bool is_exempt(const PacketView& view) const;
+  std::optional<Reason> filter_refusal(std::uint32_t mapping, Endpoint remote, RemoteHistory history) const;
+  // Whether every packet of the remote may use the mapping, whatever went out by it before.
+  bool admits_without_history(std::uint32_t mapping, Endpoint remote, bool hairpinned) const;
   std::optional<Reason> options_refusal(const PacketView& view, const Packet& packet, Realm in) const;
 
   const State& state_;

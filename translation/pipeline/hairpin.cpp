@@ -17,24 +17,25 @@ Verdict Pipeline::hairpin(const PacketView& view, const Packet& packet) {
   }
   const Address original = view.source_address();
   const std::uint32_t sender = commit_outbound(out, flow);
-  if (sender == kNone) return refuse(out.reason);
-  const SessionTable& sessions = state_.sessions;
-  touch(sender, view, Direction::outbound);
+  if (sender == kNone && out.kind != Decision::Kind::pass) return refuse(out.reason);
+  if (sender != kNone) touch(sender, view, Direction::outbound);
 
   Flow second = flow;
-  second.source = sessions[sender].external();
+  second.source = state_.mappings[out.mapping].external;
   settle_inbound(second);
   Decision in = decider_.inbound(second, true);
   const std::uint32_t receiver = commit_inbound(in, second);
-  if (receiver == kNone) return refuse_inbound(in);
-  touch(receiver, view, Direction::inbound);
+  if (receiver == kNone && in.kind != Decision::Kind::pass) return refuse_inbound(in);
+  if (receiver != kNone) touch(receiver, view, Direction::inbound);
+  if (sender == kNone || receiver == kNone) ++state_.counters.passed_without_session;
 
+  const Endpoint internal = state_.mappings[in.mapping].internal;
   const Misbehavior& misbehavior = state_.policy.misbehavior;
   if (!misbehavior.hairpin_internal_source) rewrite_source(view, second.source, packet.checksum);
-  rewrite_destination(view, sessions[receiver].internal(), packet.checksum);
+  rewrite_destination(view, internal, packet.checksum);
   if (misbehavior.payload_rewriting) {
     rewrite_payload(view, flow.source, second.source, packet.checksum);
-    rewrite_payload(view, flow.destination, sessions[receiver].internal(), packet.checksum);
+    rewrite_payload(view, flow.destination, internal, packet.checksum);
   }
   refresh_identification(view);
   return {.reason = Reason::hairpinned, .out = Realm::internal, .hairpin_source = original};

@@ -11,14 +11,23 @@ Verdict Pipeline::inbound(const PacketView& view, const Packet& packet) {
     settle_inbound(flow);
     Decision decision = decider_.inbound(flow, false);
     if (decision.kind == Decision::Kind::gateway) return refuse(Reason::gateway_traffic);
+    if (decision.kind == Decision::Kind::pass) {
+      ++state_.counters.passed_without_session;
+      return deliver(view, packet, state_.mappings[decision.mapping].internal);
+    }
     number = commit_inbound(decision, flow);
     if (number == kNone) return refuse_inbound(decision);
     if (!held_syns_.empty()) forget_syn(number);
   }
   touch(number, view, Direction::inbound);
-  rewrite_destination(view, sessions[number].internal(), packet.checksum);
+  return deliver(view, packet, sessions[number].internal());
+}
+
+Verdict Pipeline::deliver(const PacketView& view, const Packet& packet, Endpoint internal) {
+  const Endpoint external = view.destination();
+  rewrite_destination(view, internal, packet.checksum);
   if (state_.policy.misbehavior.payload_rewriting) {
-    rewrite_payload(view, flow.destination, sessions[number].internal(), packet.checksum);
+    rewrite_payload(view, external, internal, packet.checksum);
   }
   return {.reason = Reason::translated, .out = Realm::internal};
 }
@@ -53,6 +62,7 @@ std::uint32_t Pipeline::commit_inbound(Decision& decision, const Flow& flow) {
       return lifecycle_.open_session(decision.mapping, flow.source, Direction::inbound,
                                      opening_timeout(decision.mapping));
     case Kind::map:
+    case Kind::pass:
     case Kind::gateway:
     case Kind::refuse:
       break;

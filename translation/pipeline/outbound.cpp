@@ -12,14 +12,23 @@ Verdict Pipeline::outbound(const PacketView& view, const Packet& packet) {
   if (number == kNone || !usable(number)) {
     settle_outbound(flow);
     Decision decision = decider_.outbound(flow);
+    if (decision.kind == Decision::Kind::pass) {
+      ++state_.counters.passed_without_session;
+      return leave(view, packet, state_.mappings[decision.mapping].external);
+    }
     number = commit_outbound(decision, flow);
     if (number == kNone) return refuse(decision.reason);
     if (!held_syns_.empty()) forget_syn(number);
   }
   touch(number, view, Direction::outbound);
-  rewrite_source(view, sessions[number].external(), packet.checksum);
-  if (misbehavior.payload_rewriting) {
-    rewrite_payload(view, flow.source, sessions[number].external(), packet.checksum);
+  return leave(view, packet, sessions[number].external());
+}
+
+Verdict Pipeline::leave(const PacketView& view, const Packet& packet, Endpoint external) {
+  const Endpoint internal = view.source();
+  rewrite_source(view, external, packet.checksum);
+  if (state_.policy.misbehavior.payload_rewriting) {
+    rewrite_payload(view, internal, external, packet.checksum);
   }
   refresh_identification(view);
   return {.reason = Reason::translated, .out = Realm::external};
@@ -70,6 +79,7 @@ std::uint32_t Pipeline::commit_outbound(Decision& decision, const Flow& flow) {
       return lifecycle_.open_session(decision.mapping, flow.destination, Direction::outbound,
                                      opening_timeout(decision.mapping));
     }
+    case Kind::pass:
     case Kind::gateway:
     case Kind::refuse:
       break;

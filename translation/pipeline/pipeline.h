@@ -51,6 +51,9 @@ class Pipeline {
   Verdict outbound(const PacketView& view, const Packet& packet);
   Verdict inbound(const PacketView& view, const Packet& packet);
   Verdict hairpin(const PacketView& view, const Packet& packet);
+  // The packet of an outbound and of an inbound flow, rewritten.
+  Verdict leave(const PacketView& view, const Packet& packet, Endpoint external);
+  Verdict deliver(const PacketView& view, const Packet& packet, Endpoint internal);
   Verdict error_outbound(const PacketView& view, bool from_gateway);
   Verdict error_inbound(const PacketView& view);
 

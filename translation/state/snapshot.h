@@ -35,7 +35,7 @@ struct SnapshotCursor {
 
 using SnapshotSink = std::function<void(std::span<const std::uint8_t>)>;
 
-inline constexpr std::uint32_t kSnapshotVersion = 1;
+inline constexpr std::uint32_t kSnapshotVersion = 2;
 
 enum class SnapshotError : std::uint8_t {
   no_snapshot,    // it does not begin as one

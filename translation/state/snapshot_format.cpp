@@ -207,8 +207,8 @@ void write(SnapshotWriter& out, const Counters& counters) {
   }
   for (const std::uint64_t number :
        {counters.mappings_created, counters.mappings_removed, counters.sessions_created,
-        counters.sessions_removed, counters.icmp_errors_made, counters.icmp_errors_suppressed,
-        counters.syns_not_held}) {
+        counters.sessions_removed, counters.passed_without_session, counters.icmp_errors_made,
+        counters.icmp_errors_suppressed, counters.syns_not_held}) {
     out.put(number);
   }
 }
@@ -223,8 +223,8 @@ Counters read_counters(SnapshotReader& in) {
   }
   for (std::uint64_t* number :
        {&counters.mappings_created, &counters.mappings_removed, &counters.sessions_created,
-        &counters.sessions_removed, &counters.icmp_errors_made, &counters.icmp_errors_suppressed,
-        &counters.syns_not_held}) {
+        &counters.sessions_removed, &counters.passed_without_session, &counters.icmp_errors_made,
+        &counters.icmp_errors_suppressed, &counters.syns_not_held}) {
     *number = in.take<std::uint64_t>();
   }
   return counters;

@@ -84,6 +84,7 @@ struct Counters {
   std::uint64_t mappings_removed = 0;
   std::uint64_t sessions_created = 0;
   std::uint64_t sessions_removed = 0;
+  std::uint64_t passed_without_session = 0;  // packets, by their mapping alone, as there was no room for one
   std::uint64_t icmp_errors_made = 0;
   std::uint64_t icmp_errors_suppressed = 0;
   std::uint64_t syns_not_held = 0;  // limits.held-syns was reached

@@ -55,7 +55,7 @@ void Tracer::outbound(const Flow& flow, Draft& draft) const {
   }
   if (decision.kind != Kind::session && !room(flow, decision, draft)) return;
   if (!returns) return;
-  if (decision.kind != Kind::session) draft.opened = flow.source.address;
+  if (decision.kind != Kind::session && decision.kind != Kind::pass) draft.opened = flow.source.address;
   hairpinned(flow, draft);
 }
 
@@ -158,6 +158,7 @@ bool Tracer::room(const Flow& flow, const Decision& decision, Draft& draft) cons
   if (refused == Reason::ports_exhausted) {
     draft.facts.relief = ports_.relief(flow.protocol, flow.source, profile);
   }
+  if (decision.kind == Decision::Kind::pass) without_session(decision, draft);
   if (refused) draft.reason = *refused;
   return !refused;
 }
@@ -191,8 +192,14 @@ void Tracer::inbound(const Flow& flow, bool hairpinned, Draft& draft) const {
              hairpinned && !state_.policy.hairpin_filter ? "hairpinned packets are not filtered"
              : known                                     ? "the session is open"
                                                          : filter_text(decision.mapping));
+  if (decision.kind == Kind::pass) without_session(decision, draft);
   draft.destination = state_.mappings[decision.mapping].internal;
   draft.reason = Reason::translated;
+}
+
+void Tracer::without_session(const Decision& decision, Draft& draft) {
+  draft.step("room", "none",
+             std::string(sentence(decision.reason)) + " It passes by its mapping, without a session.");
 }
 
 void Tracer::inbound_refusal(const Flow& flow, const Decision& decision, Draft& draft) const {

@@ -53,6 +53,7 @@ class Tracer {
   bool room(const Flow& flow, const Decision& decision, Draft& draft) const;
   void inbound(const Flow& flow, bool hairpinned, Draft& draft) const;
   void inbound_refusal(const Flow& flow, const Decision& decision, Draft& draft) const;
+  static void without_session(const Decision& decision, Draft& draft);
   std::string filter_text(std::uint32_t mapping) const;
   std::string mapping_text(std::uint32_t mapping) const;
   std::string contacted_text(std::uint32_t mapping) const;
