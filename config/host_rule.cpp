@@ -75,6 +75,7 @@ std::optional<Diagnostic> read_selector(std::string_view text, HostRuleText& rul
 
 std::optional<Diagnostic> read_assignment(std::string_view word, HostRuleText& rule) {
   const auto equals = word.find('=');
+  if (word == "deny") return error("'deny' stands alone", "a rule that denies sets nothing");
   if (equals == std::string_view::npos) return error(in_quotes(word) + " sets nothing");
   const std::string_view key = word.substr(0, equals);
   if (!is_for_hosts(key)) {
@@ -122,7 +123,8 @@ Result<HostRuleText> parse_host_rule(std::string_view text) {
   if (auto problem = read_selector(trimmed(text.substr(0, colon)), rule)) return std::move(*problem);
   std::string_view rest = trimmed(text.substr(colon + 1));
   if (rest.empty()) return error("nothing is set after ':'");
-  while (!rest.empty()) {
+  rule.deny = rest == "deny";
+  while (!rest.empty() && !rule.deny) {
     if (auto problem = read_assignment(take_word(rest), rule)) return std::move(*problem);
   }
   return rule;
@@ -134,7 +136,7 @@ std::string format_host_rule(const HostRuleText& rule) {
   if (rule.protocol) text += std::string(" ") + to_string(*rule.protocol);
   if (rule.internal_ports) text += " " + format_port_range(*rule.internal_ports);
   if (rule.remote_ports) text += " to " + format_port_range(*rule.remote_ports);
-  text += ":";
+  text += rule.deny ? ": deny" : ":";
   for (const auto& [key, value] : rule.assignments) text += " " + key + "=" + value;
   return text;
 }
@@ -159,6 +161,7 @@ void resolve_host_rules(Settings& settings) {
     if (text.remote_ports) rule.remote_ports = *text.remote_ports;
     rule.profile = settings_under(text, settings).policy;
     for (const auto& [key, value] : text.assignments) rule.keys.push_back(key);
+    rule.deny = text.deny;
     rule.own_ports = rule.sets("ports.ranges");
     rules.push_back(std::move(rule));
   }

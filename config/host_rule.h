@@ -1,6 +1,7 @@
 // Rules for some hosts as text: which hosts a rule is for, and the keys that are different for them.
 //
 //   rule = 10.0.0.0/24 udp 5000-5999 to 3478: udp.mapping=endpoint-independent ports.ranges=40000-49999
+//   rule = 10.0.0.60 tcp to 25: deny
 #pragma once
 
 #include <optional>
@@ -23,6 +24,7 @@ struct HostRuleText {
   std::optional<PortRange> internal_ports;
   std::optional<PortRange> remote_ports;
   std::vector<std::pair<std::string, std::string>> assignments;  // key and value, each key once
+  bool deny = false;                                             // then there are none
 
   bool operator==(const HostRuleText&) const = default;
 };

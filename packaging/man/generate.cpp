@@ -77,7 +77,7 @@ std::string_view placeholder_of(Kind kind) {
     case Kind::port_forwards:
       return "rule";
     case Kind::host_rules:
-      return "hosts: key=value ...";
+      return "hosts: key=value ... | deny";
     case Kind::exemptions:
       return "remote";
     case Kind::networks:

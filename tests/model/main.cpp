@@ -51,7 +51,9 @@ constexpr Reason kMustHappen[] = {Reason::translated,
                                   Reason::exempt,
                                   Reason::address_option,
                                   Reason::icmp_quote_bad_checksum,
-                                  Reason::icmp_quotes_internal};
+                                  Reason::icmp_quotes_internal,
+                                  Reason::foreign_source,
+                                  Reason::denied_by_rule};
 
 std::array<std::uint64_t, nat::kReasonCount> happened{};
 std::uint64_t reassembled = 0;

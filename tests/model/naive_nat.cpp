@@ -108,6 +108,8 @@ std::optional<Reason> NaiveNat::leave(const Words& packet, const Choices& chosen
   if (!packet.opens()) {
     return packet.protocol == Protocol::tcp ? Reason::tcp_no_session : Reason::echo_no_session;
   }
+  const HostRule* const rule = rule_for(packet.protocol, packet.source, packet.destination.port);
+  if (rule != nullptr && rule->deny) return Reason::denied_by_rule;
   if (by.mapping == nullptr) by.mapping = mapping_for(packet);
   if (by.mapping == nullptr) {
     if (const auto refused = no_mapping(packet)) return refused;

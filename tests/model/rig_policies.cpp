@@ -143,6 +143,7 @@ HostRule Rig::random_rule(const Policy& general) {
   if (chance(50)) rule.protocol = kProtocols[below(3)];
   if (chance(30)) rule.internal_ports = {2000, 2001};
   if (chance(30)) rule.remote_ports = {7000, 7001};
+  rule.deny = chance(10);
   rule.profile = general;
   for (const Protocol protocol : kProtocols) {
     rule.profile.of(protocol) = {static_cast<Behavior>(below(3)), static_cast<Behavior>(below(3))};

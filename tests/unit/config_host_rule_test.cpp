@@ -26,6 +26,9 @@ TEST(ConfigHostRule, IsReadAndWrittenBack) {
            "10.0.0.0/24 tcp 5000-5999 to 3478: tcp.filtering=endpoint-independent "
            "limits.mappings-per-host=50",
            "0.0.0.0/0 to 53: ports.preserve=no",
+           "192.168.1.60 tcp to 25: deny",
+           "10.0.0.7 udp 5004-5005: udp.inbound-refresh=yes",
+           "10.0.0.0/24: deny",
        }) {
     const auto rule = parse_host_rule(text);
     ASSERT_TRUE(rule) << text;
@@ -50,7 +53,19 @@ TEST(ConfigHostRule, SaysWhatIsWrong) {
   EXPECT_EQ(message("10.0.0.1: udp.timeuot=1min"), "'udp.timeuot' is no key of a rule");
   EXPECT_EQ(message("10.0.0.1: control.path=/x"), "'control.path' is the same for all hosts");
   EXPECT_EQ(message("10.0.0.1: udp.timeout=5min udp.timeout=6min"), "udp.timeout is set twice");
+  EXPECT_EQ(message("10.0.0.1: udp.timeout=5min deny"), "'deny' stands alone");
+  EXPECT_EQ(message("10.0.0.1: deny udp.timeout=5min"), "'deny' stands alone");
   EXPECT_EQ(message("10.0.0.1: udp.timeout=never"), "udp.timeout: 'never' is not a time");
+}
+
+TEST(ConfigHostRule, MayDeny) {
+  const auto settings =
+      settings_of("[hosts]\nrule = 192.168.1.60 tcp to 25: deny\nrule = 10.0.0.1: udp.timeout=10min\n");
+  ASSERT_TRUE(settings);
+  ASSERT_EQ(settings->policy.host_rules.size(), 2U);
+  EXPECT_TRUE(settings->policy.host_rules[0].deny);
+  EXPECT_TRUE(settings->policy.host_rules[0].keys.empty());
+  EXPECT_FALSE(settings->policy.host_rules[1].deny);
 }
 
 // What a rule leaves open is as everywhere else, also when that changes later.

@@ -57,6 +57,91 @@ TEST(EngineHosts, PartialCone) {
   }
 }
 
+Policy without_mail() {
+  Policy policy = plain_policy();
+  HostRule rule;
+  rule.internal = Prefix(address("10.0.0.60"), 32);
+  rule.protocol = Protocol::tcp;
+  rule.remote_ports = {25, 25};
+  rule.profile = policy;
+  rule.deny = true;
+  policy.host_rules = {rule};
+  return policy;
+}
+
+// What a rule denies makes no state, and is told from all that it does not name.
+TEST(EngineHosts, ARuleDenies) {
+  TestGateway gateway(without_mail());
+  EXPECT_EQ(gateway.from_inside(tcp("10.0.0.60:4000", "192.0.2.31:25", kSyn)).reason, Reason::denied_by_rule);
+  EXPECT_TRUE(gateway.mappings().empty());
+  EXPECT_EQ(gateway.engine.gauges().hosts, 0U);
+  EXPECT_TRUE(gateway.from_inside(tcp("10.0.0.60:4000", "192.0.2.31:587", kSyn)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(udp("10.0.0.60:4000", "192.0.2.31:25")).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp("10.0.0.61:4000", "192.0.2.31:25", kSyn)).forwarded());
+  // By a mapping that is there, too.
+  EXPECT_EQ(gateway.from_inside(tcp("10.0.0.60:4000", "192.0.2.31:25", kSyn)).reason, Reason::denied_by_rule);
+  EXPECT_EQ(gateway.engine.gauges().sessions, 3U);
+}
+
+TEST(EngineHosts, ARuleThatDeniesIsAboutWhatHostsOpen) {
+  Policy policy = without_mail();
+  policy.tcp.filtering = Behavior::endpoint_independent;
+  TestGateway gateway(policy);
+  const Endpoint external = mapped(gateway, "10.0.0.60:4000", kOut1);
+  gateway.from_inside(tcp("10.0.0.60:4000", kOut1, kSyn));
+  EXPECT_TRUE(gateway.from_outside(tcp(endpoint("192.0.2.31:25"), external, kSyn)).forwarded());
+  EXPECT_TRUE(gateway.from_inside(tcp("10.0.0.60:4000", "192.0.2.31:25", kSyn | kAck)).forwarded());
+}
+
+// What is open goes on when a rule comes; what has run out is not opened again.
+TEST(EngineHosts, ARuleThatComesDeniesWhatIsNotOpen) {
+  Policy policy = without_mail();
+  policy.host_rules[0].protocol = Protocol::udp;
+  const std::vector<HostRule> rules = std::exchange(policy.host_rules, {});
+  TestGateway gateway(policy);
+  ASSERT_TRUE(gateway.from_inside(udp("10.0.0.60:4000", "192.0.2.31:25")).forwarded());
+  gateway.change([&](Policy& p) { p.host_rules = rules; });
+  EXPECT_TRUE(gateway.from_inside(udp("10.0.0.60:4000", "192.0.2.31:25")).forwarded());
+  EXPECT_TRUE(gateway.from_outside(udp("192.0.2.31:25", "203.0.113.11:4000")).forwarded());
+  gateway.pass(seconds(200));
+  gateway.from_inside(udp("10.0.0.60:4000", kOut1));
+  gateway.pass(seconds(101));
+  EXPECT_EQ(gateway.engine.gauges().dormant, 1U);
+  EXPECT_EQ(gateway.from_inside(udp("10.0.0.60:4000", "192.0.2.31:25")).reason, Reason::denied_by_rule);
+}
+
+// The first rule that fits counts, so one that allows may stand before one that denies.
+TEST(EngineHosts, AnExceptionStandsBeforeTheRuleThatDenies) {
+  Policy policy = without_mail();
+  policy.host_rules[0].internal = Prefix(Address(), 0);
+  HostRule server = policy.host_rules[0];
+  server.internal = Prefix(address("10.0.0.60"), 32);
+  server.deny = false;
+  policy.host_rules.insert(policy.host_rules.begin(), server);
+  TestGateway gateway(policy);
+  EXPECT_TRUE(gateway.from_inside(tcp("10.0.0.60:4000", "192.0.2.31:25", kSyn)).forwarded());
+  EXPECT_EQ(gateway.from_inside(tcp("10.0.0.61:4000", "192.0.2.31:25", kSyn)).reason, Reason::denied_by_rule);
+}
+
+// Media that a host only receives live as long as they flow, where its rule says so, and nobody else's.
+TEST(EngineHosts, InboundPacketsRefreshWhereTheRuleSaysSo) {
+  Policy policy = plain_policy();
+  HostRule rule;
+  rule.internal = Prefix(address("10.0.0.1"), 32);
+  rule.profile = policy;
+  rule.profile.timeouts.udp_inbound_refresh = true;
+  policy.host_rules = {rule};
+  TestGateway gateway(policy);
+  const Endpoint kept = mapped(gateway, "10.0.0.1:4001", kOut1);
+  const Endpoint ends = mapped(gateway, "10.0.0.2:4002", kOut1);
+  for (unsigned half_minute = 0; half_minute < 20; ++half_minute) {
+    gateway.pass(seconds(30));
+    EXPECT_TRUE(gateway.from_outside(udp(endpoint(kOut1), kept)).forwarded());
+    gateway.from_outside(udp(endpoint(kOut1), ends));
+  }
+  EXPECT_EQ(gateway.from_outside(udp(endpoint(kOut1), ends)).reason, Reason::no_mapping);
+}
+
 // The range of a rule is all it has: when it is full the newcomer is refused, though others have room.
 // Rows: F5.2 U11
 TEST(EngineHosts, AFullRangeOfARule) {

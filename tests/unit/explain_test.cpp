@@ -173,6 +173,19 @@ std::optional<Scenario> refused_as_it_is(Reason reason) {
       };
       return scenario;
     }
+    case Reason::denied_by_rule: {
+      Scenario scenario{.packet = udp(kIn1, kOut1), .in = Realm::internal};
+      HostRule other, rule;
+      other.internal = *Prefix::parse("10.0.0.77");
+      rule.internal = *Prefix::parse("10.0.0.1");
+      rule.deny = true;
+      scenario.policy.host_rules = {other, rule};
+      scenario.relieve = [](TestGateway& gateway, const Explanation& told) {
+        ASSERT_NE(told.remedy.find("no 'deny' in rule 2 of hosts.rule"), std::string::npos) << told.remedy;
+        gateway.change([](Policy& policy) { policy.host_rules[1].deny = false; });
+      };
+      return scenario;
+    }
     case Reason::source_route:
       return hopeless(udp(kOut1, kExternal).ip_options({131, 7, 4, 192, 0, 2, 1, 0}));
     case Reason::address_option: {

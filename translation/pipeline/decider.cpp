@@ -86,6 +86,11 @@ std::uint32_t Decider::mapping_of(const Flow& flow) const {
   return state_.mappings.find_internal(flow.protocol, flow.source, behavior, flow.destination);
 }
 
+bool Decider::denied(const Flow& flow) const {
+  const std::uint8_t rule = profile_of(flow);
+  return rule != 0 && state_.policy.host_rules[rule - 1U].deny;
+}
+
 Decision Decider::outbound(const Flow& flow) const {
   using Kind = Decision::Kind;
   // A mapping that every remote may send to needs no session to be answered on; a limit is for state, not for
@@ -99,12 +104,14 @@ Decision Decider::outbound(const Flow& flow) const {
     }
     return decision;
   };
+  const bool denied = flow.may_open() && this->denied(flow);
   const SessionTable& sessions = state_.sessions;
   const std::uint32_t number = sessions.find_outbound({flow.protocol, flow.source, flow.destination});
   if (number != kNone) {
     const Session& s = sessions[number];
     if (state_.open(number)) return {.kind = Kind::session, .session = number, .mapping = s.mapping};
     if (s.dormant && state_.alive(s.mapping) && flow.may_open()) {
+      if (denied) return {.session = number, .mapping = s.mapping, .reason = Reason::denied_by_rule};
       const auto refusal = lifecycle_.session_refusal(flow.source.address, s.mapping, Direction::outbound);
       if (refusal) return no_room({.session = number, .mapping = s.mapping, .reason = *refusal});
       return {.kind = Kind::reopen, .session = number, .mapping = s.mapping};
@@ -113,6 +120,7 @@ Decision Decider::outbound(const Flow& flow) const {
   if (!flow.may_open()) {
     return {.reason = flow.protocol == Protocol::tcp ? Reason::tcp_no_session : Reason::echo_no_session};
   }
+  if (denied) return {.reason = Reason::denied_by_rule};
   std::uint32_t mapping = mapping_of(flow);
   if (mapping != kNone && !state_.alive(mapping)) mapping = kNone;
   if (mapping == kNone) {

@@ -64,6 +64,8 @@ class Decider {
   // then.
   Decision inbound(const Flow& flow, bool hairpinned, Address opened = {}) const;
   std::optional<Reason> filter_refusal(std::uint32_t mapping, Endpoint remote, bool hairpinned) const;
+  // Whether a rule denies what the flow would open.
+  bool denied(const Flow& flow) const;
 
   // Finds the quoted packet, and says why the error that quotes it is to be refused whatever it is about.
   std::optional<Reason> quote_refusal(const PacketView& view, Quote& quote) const;

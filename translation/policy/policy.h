@@ -48,6 +48,8 @@ struct HostRule {
   Profile profile;
   // The profile's port ranges are its own: no mapping outside this rule, or others that name them, gets them.
   bool own_ports = false;
+  // What fits opens no session from inside; those that are open go on.
+  bool deny = false;
   // The keys of the configuration that the rule itself sets, so that a remedy can say where.
   std::vector<std::string> keys;
 

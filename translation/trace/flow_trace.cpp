@@ -44,6 +44,12 @@ void Tracer::outbound(const Flow& flow, Draft& draft) const {
   draft.step("session", known ? "hit" : "miss",
              known ? "follows the session with " + remote : "none with " + remote);
   if (returns && decision.kind != Kind::session && !target(flow, draft)) return;
+  if (decision.kind == Kind::refuse && decision.reason == Reason::denied_by_rule) {
+    draft.facts.profile = decider_.profile_of(flow);
+    draft.step("rule", "deny", "rule " + std::to_string(draft.facts.profile) + " of hosts.rule denies it");
+    draft.reason = decision.reason;
+    return;
+  }
   if (decision.mapping != kNone) {
     draft.step("mapping", "hit", mapping_text(decision.mapping));
     draft.source = state_.mappings[decision.mapping].external;

@@ -101,6 +101,8 @@ Remedy general_remedy(const Refused& refused, const Policy& policy, const Limits
           ""};
     case Reason::hairpin_off:
       return set_to("nat.hairpin", "yes");
+    case Reason::denied_by_rule:
+      return {"no 'deny'" + place_of(refused), ""};
     case Reason::no_external_address:
       return {"an IPv4 address on the external interface", ""};
     case Reason::ports_exhausted:
