@@ -10,12 +10,20 @@ std::int64_t second_of(TimePoint time) {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-// What the mapping ended of, "expired (udp.timeout)".
+// What the mapping ended of, "expired, silent for icmp.timeout". Media that are only received end in full
+// flow (RFC 4787 REQ-6), which looks like no silence at all.
 std::string cause_text(const DropLog::Ended& ended) {
   if (ended.cause != RemovalCause::expired) return to_string(ended.cause);
-  return ended.mapping.protocol == Protocol::tcp
-             ? "its last connection expired"
-             : std::string("expired, silent for ") + to_string(ended.mapping.protocol) + ".timeout";
+  switch (ended.mapping.protocol) {
+    case Protocol::tcp:
+      return "its last connection expired";
+    case Protocol::udp:
+      return "expired, silent for udp.timeout; inbound packets do not refresh it unless udp.inbound-refresh "
+             "= yes";
+    case Protocol::icmp:
+      break;
+  }
+  return "expired, silent for icmp.timeout";
 }
 
 bool found_nothing(Reason reason) {

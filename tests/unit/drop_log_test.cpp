@@ -139,8 +139,26 @@ TEST_F(DropLogTest, TellsOfTheMappingThatWas) {
   ASSERT_GE(steps.size(), 2U);
   EXPECT_EQ(steps.back().name, "verdict");
   // The mapping lived five minutes and at most a tenth of a second; the seconds are rounded down.
-  EXPECT_EQ(steps[steps.size() - 2].detail,
-            "1: 10.0.0.1:4321 = 203.0.113.11:4321 until 11 s ago: expired, silent for udp.timeout");
+  EXPECT_EQ(
+      steps[steps.size() - 2].detail,
+      "1: 10.0.0.1:4321 = 203.0.113.11:4321 until 11 s ago: expired, silent for udp.timeout; inbound packets "
+      "do not refresh it unless udp.inbound-refresh = yes");
+}
+
+// Media that are only received: the host said one word, and they flow until udp.timeout is over.
+TEST_F(DropLogTest, NamesTheSettingThatKeepsWhatIsOnlyReceived) {
+  gateway.from_inside(test::udp("10.0.0.1:4321", "192.0.2.31:53"));
+  Reason met = Reason::translated;
+  for (unsigned second = 0; second < 400 && met == Reason::translated; ++second) {
+    gateway.pass(1s);
+    met = gateway.from_outside(test::udp("192.0.2.31:53", "203.0.113.11:4321")).reason;
+  }
+  ASSERT_EQ(met, Reason::no_mapping);
+  const auto kinds = this->kinds();
+  ASSERT_EQ(kinds.size(), 1U);
+  const auto& steps = kinds[0].explanation.steps;
+  ASSERT_GE(steps.size(), 2U);
+  EXPECT_NE(steps[steps.size() - 2].detail.find("udp.inbound-refresh = yes"), std::string::npos);
 }
 
 TEST_F(DropLogTest, RemembersSoManyEndedMappings) {
