@@ -14,7 +14,7 @@ namespace nat {
 
 class Admission {
  public:
-  // The internal networks, in any order; they may overlap. None admits everybody.
+  // The internal networks, in any order; they may overlap. None admits every source.
   explicit Admission(const std::vector<Prefix>& networks = {}) {
     std::vector<Range> ranges;
     for (const Prefix& network : networks) {

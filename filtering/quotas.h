@@ -35,7 +35,7 @@ struct SessionUsage {
 };
 
 // Whether there is no room for one more where `most` are allowed. What comes from outside may take half of
-// that, so that remotes shut nobody out.
+// that, so that remotes shut no host out.
 constexpr bool sessions_full(const SessionUsage& usage, std::uint32_t most, bool from_outside) {
   return usage.all >= most || (from_outside && usage.unconfirmed >= (most + 1) / 2);
 }

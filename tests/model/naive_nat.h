@@ -166,7 +166,7 @@ class NaiveNat {
   std::optional<Reason> leave(const Words& packet, const Choices& chosen, Found& by, Expected& expected);
   std::optional<Reason> arrive(const Words& packet, bool hairpinned, Found& by);
   std::optional<Reason> filter(const Mapping& mapping, Endpoint remote, bool hairpinned) const;
-  // Whether the mapping does for the packet by itself, where there is no room for a session: everybody may
+  // Whether the mapping does for the packet by itself, where there is no room for a session: every remote may
   // send to it, and nothing of the packet has to be remembered.
   bool needs_no_session(const Mapping& mapping, bool hairpinned) const;
   std::optional<Reason> bad_quote(const Words& about) const;

@@ -25,7 +25,7 @@ bool NaiveNat::needs_no_session(const Mapping& mapping, bool hairpinned) const {
 
 std::optional<Reason> NaiveNat::no_session(Address internal, const Mapping* mapping, Direction direction,
                                            const Limits& limits) const {
-  // Strangers may have half of each.
+  // Remotes that were not contacted may have half of each.
   struct Count {
     std::size_t sessions = 0, of_strangers = 0;
     void add(const Session& session) {

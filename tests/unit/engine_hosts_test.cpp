@@ -123,7 +123,7 @@ TEST(EngineHosts, AnExceptionStandsBeforeTheRuleThatDenies) {
   EXPECT_EQ(gateway.from_inside(tcp("10.0.0.61:4000", "192.0.2.31:25", kSyn)).reason, Reason::denied_by_rule);
 }
 
-// Media that a host only receives live as long as they flow, where its rule says so, and nobody else's.
+// Media that a host only receives live as long as they flow, where its rule says so, and no other host's.
 TEST(EngineHosts, InboundPacketsRefreshWhereTheRuleSaysSo) {
   Policy policy = plain_policy();
   HostRule rule;

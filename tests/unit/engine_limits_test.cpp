@@ -201,7 +201,8 @@ TEST(EngineLimits, SessionsOfAMapping) {
             Reason::mapping_session_limit);
 }
 
-// Strangers may have half of what a host may have, over all its mappings, and half of the table.
+// Remotes that were not contacted may have half of what a host may have, over all its mappings, and half of
+// the table.
 // Rows: C5
 TEST(EngineLimits, StrangersShutNobodyOut) {
   struct Case {
@@ -237,7 +238,7 @@ TEST(EngineLimits, StrangersShutNobodyOut) {
       EXPECT_TRUE(gateway.from_inside(tcp(host(1, port), endpoint(kOut1), kSyn)).forwarded()) << port;
     }
     EXPECT_EQ(gateway.from_inside(tcp(host(1, 4004), endpoint(kOut1), kSyn)).reason, c.reason);
-    // What strangers had is given back with the mapping, and by time.
+    // What they had is given back with the mapping, and by time.
     std::uint64_t cursor = 0;
     gateway.engine.flush(
         cursor, 1000, [&](const MappingView& m) { return m.external == externals[0]; }, gateway.now());
