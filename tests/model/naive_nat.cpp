@@ -27,6 +27,10 @@ Expected NaiveNat::judge(const Words& packet, const Choices& chosen, TimePoint n
 Expected NaiveNat::decide(const Words& packet, const Choices& chosen) {
   Expected expected{.source = packet.source, .destination = packet.destination};
   Found by;
+  if (is_external(packet.source.address)) {
+    expected.reason = Reason::spoofed_source;
+    return expected;
+  }
   if (is_foreign(packet.in, packet.source.address)) {
     expected.reason = Reason::foreign_source;
     return expected;
