@@ -439,6 +439,10 @@ void Rig::flush() {
 void Rig::restart() {
   const Gauges gauges = gateway_.engine.gauges();
   if (gauges.datagrams > 0 || gauges.held_syns > 0 || !pieces_.empty()) return;
+  // Where limits were lowered below what there is, the tables of another engine have no room for it.
+  const Limits& limits = naive_.policy().limits;
+  if (gauges.mappings > limits.mappings || gauges.hosts > limits.hosts) return;
+  if (gauges.sessions > limits.sessions) return;
   doing_ = "restart";
   const Restored restored = gateway_.restart(1 + below(20));
   if (restored.left_out > 0) fail("a snapshot was not restored whole");
