@@ -9,13 +9,7 @@ inline Event event_of(EventKind kind, const MappingView& mapping, TimePoint at) 
   Event event;
   event.kind = kind;
   event.at = at;
-  event.mapping = mapping.id;
-  event.protocol = mapping.protocol;
-  event.origin = mapping.origin;
-  event.behavior = mapping.behavior;
-  event.internal = mapping.internal;
-  event.external = mapping.external;
-  event.remote = mapping.remote;
+  put_mapping(event, mapping);
   return event;
 }
 
@@ -34,9 +28,7 @@ inline Event block_event(const BlockView& block, bool given, TimePoint at) {
   Event event;
   event.kind = given ? EventKind::block_given : EventKind::block_returned;
   event.at = at;
-  event.internal = {block.host, 0};
-  event.external = {block.external, 0};
-  event.ports = block.ports;
+  put_block(event, block);
   return event;
 }
 

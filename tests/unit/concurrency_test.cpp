@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <filesystem>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -16,8 +15,8 @@
 #include "natd/control/client.h"
 #include "natd/control/server.h"
 #include "natd/system/clock.h"
+#include "tests/support/fake_service.h"
 #include "tests/support/packet_builder.h"
-#include "tests/support/test_gateway.h"
 
 namespace nat {
 namespace {
@@ -31,62 +30,7 @@ constexpr unsigned kFlows = 200;     // of each datapath thread; every packet be
 constexpr unsigned kReloads = 50;
 constexpr unsigned kExpiries = 300;
 constexpr unsigned kClients = 3;
-constexpr unsigned kRequests = 12;  // of each client
-
-// The daemon without a machine around it: settings under a lock of their own, as the daemon holds them.
-class SharedService : public Service {
- public:
-  SharedService() : engine_(policy(Settings{}), random_, nullptr) { engine_.subscribe(drop_log_); }
-
-  SharedEngine& shared_engine() override { return engine_; }
-  Settings settings() override {
-    const std::lock_guard hold(mutex_);
-    return settings_;
-  }
-  ChangeReport change(const Edit& edit) override {
-    const std::lock_guard hold(mutex_);
-    ChangeReport changed;
-    changed.before = changed.after = settings_;
-    const auto wanted = edit(settings_);
-    if (!wanted) return changed;
-    settings_ = changed.after = *wanted;
-    const auto engine = engine_.lock(LockPurpose::apply);
-    changed.report = engine->apply(policy(settings_), engine.now());
-    return changed;
-  }
-  std::vector<PortForwards::Entry> port_forwards() override {
-    const std::lock_guard hold(mutex_);
-    return forwards_.entries();
-  }
-  DropLog& drop_log() override { return drop_log_; }
-  Links links() override {
-    return {"lan0", "wan0", 1, 2, address("10.0.0.254"), {address("203.0.113.11")}, 1500};
-  }
-  std::string datapath() override { return "tun"; }
-  std::vector<std::pair<std::string, std::uint64_t>> datapath_stats() override { return {}; }
-  std::string version() override { return "9.9.9"; }
-  std::uint64_t uptime_seconds() override { return 5; }
-
- private:
-  static Policy policy(const Settings& settings) {
-    Policy policy = settings.policy;
-    policy.external_addresses = {address("203.0.113.11")};
-    return policy;
-  }
-
-  SeededRandom random_{1};
-  SharedEngine engine_;
-  DropLog drop_log_{random_};
-  PortForwards forwards_{engine_};
-  std::mutex mutex_;
-  Settings settings_;
-};
-
-class NoOutput : public PacketOutput {
- public:
-  void release(const Released&) override {}
-  void send(const GeneratedPacket&) noexcept override {}
-};
+constexpr unsigned kRequests = 15;  // of each client
 
 class ConcurrencyTest : public testing::Test {
  protected:
@@ -111,7 +55,7 @@ class ConcurrencyTest : public testing::Test {
   }
 
   void expire() {
-    NoOutput output;
+    test::NoOutput output;
     for (unsigned i = 0; i < kExpiries; ++i) service.shared_engine().expire(output);
   }
 
@@ -130,7 +74,8 @@ class ConcurrencyTest : public testing::Test {
   // One connection for each request, as natctl makes them.
   void ask(unsigned client) {
     constexpr std::array kCommands{ControlCommand::show_stats, ControlCommand::show_mappings,
-                                   ControlCommand::show_sessions};
+                                   ControlCommand::show_sessions, ControlCommand::show_refused,
+                                   ControlCommand::port_forward_list};
     for (unsigned i = 0; i < kRequests; ++i) {
       Request request;
       request.command = kCommands[(client + i) % kCommands.size()];
@@ -150,7 +95,7 @@ class ConcurrencyTest : public testing::Test {
   const std::string directory_ = make_directory();
 
  protected:
-  SharedService service;
+  test::FakeService service;
   ControlServer server;
   std::atomic<unsigned> forwarded = 0;
   std::atomic<unsigned> answered = 0;

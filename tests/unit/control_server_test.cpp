@@ -17,8 +17,8 @@
 #include "natd/control/server.h"
 #include "natd/system/clock.h"
 #include "natd/system/event_loop.h"
+#include "tests/support/fake_service.h"
 #include "tests/support/packet_builder.h"
-#include "tests/support/test_gateway.h"
 
 namespace nat {
 namespace {
@@ -26,65 +26,6 @@ namespace {
 using test::address;
 using test::endpoint;
 using namespace std::chrono_literals;
-
-class FakeService : public Service {
- public:
-  explicit FakeService(const Settings& settings)
-      : engine_(policy(settings), random_, nullptr), settings_(settings) {
-    engine_.subscribe(drop_log_);
-  }
-
-  SharedEngine& shared_engine() override { return engine_; }
-  Settings settings() override {
-    const std::lock_guard lock(mutex_);
-    return settings_;
-  }
-  ChangeReport change(const Edit& edit) override {
-    const std::lock_guard lock(mutex_);
-    ChangeReport changed;
-    changed.before = changed.after = settings_;
-    auto wanted = edit(settings_);
-    if (!wanted) {
-      changed.problems = wanted.problems();
-      return changed;
-    }
-    settings_ = changed.after = *wanted;
-    {
-      const auto engine = engine_.lock(LockPurpose::apply);
-      changed.report = engine->apply(policy(settings_), engine.now());
-    }
-    changed.refused = forwards_.sync(settings_.port_forwards, false);
-    return changed;
-  }
-  std::vector<PortForwards::Entry> port_forwards() override {
-    const std::lock_guard lock(mutex_);
-    return forwards_.entries();
-  }
-  DropLog& drop_log() override { return drop_log_; }
-  Links links() override {
-    return {"lan0", "wan0", 1, 2, address("10.0.0.254"), {address("203.0.113.11")}, 1500};
-  }
-  std::string datapath() override { return "nfqueue"; }
-  std::vector<std::pair<std::string, std::uint64_t>> datapath_stats() override {
-    return {{"queue-overruns", 0}};
-  }
-  std::string version() override { return "9.9.9"; }
-  std::uint64_t uptime_seconds() override { return 5; }
-
- private:
-  static Policy policy(const Settings& settings) {
-    Policy policy = settings.policy;
-    policy.external_addresses = {address("203.0.113.11")};
-    return policy;
-  }
-
-  SeededRandom random_{1};
-  SharedEngine engine_;
-  DropLog drop_log_{random_};
-  PortForwards forwards_{engine_};
-  std::mutex mutex_;
-  Settings settings_;
-};
 
 // A client that can be as rude as a test wants.
 class RawClient {
@@ -193,7 +134,7 @@ class ControlServerTest : public testing::Test {
   const std::string directory_ = make_directory();
 
  protected:
-  FakeService service;
+  test::FakeService service;
   ControlServer server;
 };
 

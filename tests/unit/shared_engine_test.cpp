@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "natd/system/clock.h"
+#include "tests/support/fake_service.h"
 #include "tests/support/test_gateway.h"
 
 namespace nat {
@@ -18,12 +19,6 @@ using namespace std::chrono_literals;
 const LockHolds& of(const LockHoldsByPurpose& holds, LockPurpose purpose) {
   return holds[static_cast<std::size_t>(purpose)];
 }
-
-class NoOutput : public PacketOutput {
- public:
-  void release(const Released&) override {}
-  void send(const GeneratedPacket&) noexcept override {}
-};
 
 class SharedEngineTest : public testing::Test {
  protected:
@@ -64,7 +59,7 @@ TEST_F(SharedEngineTest, CountsHoldsByPurpose) {
   { const auto lock = engine.lock(LockPurpose::packets); }
   { const auto lock = engine.lock(LockPurpose::packets); }
   { const auto lock = engine.lock(LockPurpose::apply); }
-  NoOutput output;
+  test::NoOutput output;
   engine.expire(output);
   const LockHoldsByPurpose before = holds();
   EXPECT_EQ(of(before, LockPurpose::packets).count, 2U);

@@ -71,6 +71,25 @@ struct Event {
   MappingName name;
 };
 
+// Says which mapping the event is about. A `MappingLike` is a Mapping or a MappingView, which name alike what
+// an event has of them.
+template <typename MappingLike>
+void put_mapping(Event& event, const MappingLike& mapping) {
+  event.mapping = mapping.id;
+  event.protocol = mapping.protocol;
+  event.origin = mapping.origin;
+  event.behavior = mapping.behavior;
+  event.internal = mapping.internal;
+  event.external = mapping.external;
+  event.remote = mapping.remote;
+}
+// Likewise which block of ports: a PortBlock or a BlockView.
+template <typename BlockLike>
+void put_block(Event& event, const BlockLike& block) {
+  event.internal = {block.host, 0};
+  event.external = {block.external, 0};
+  event.ports = block.ports;
+}
 // The mapping that the event is about, as far as it says.
 MappingView mapping_view(const Event& event);
 

@@ -98,13 +98,7 @@ std::uint32_t Lifecycle::adopt_mapping(Mapping mapping) {
 
 Event& Lifecycle::notify(EventKind kind, const Mapping& mapping) {
   Event& event = state_.events.add(kind, state_.now);
-  event.mapping = mapping.id;
-  event.protocol = mapping.protocol;
-  event.origin = mapping.origin;
-  event.behavior = mapping.behavior;
-  event.internal = mapping.internal;
-  event.external = mapping.external;
-  event.remote = mapping.remote;
+  put_mapping(event, mapping);
   if (mapping.origin == Origin::leased) event.expires = state_.time_of(mapping.lease_end);
   if (mapping.origin == Origin::dynamic) return event;
   const auto found = state_.statics.find(mapping.id);
@@ -201,9 +195,7 @@ void Lifecycle::release_host(std::uint32_t host) {
 void Lifecycle::notify_blocks(const std::vector<PortBlock>& blocks, bool given) {
   for (const PortBlock& block : blocks) {
     Event& event = state_.events.add(given ? EventKind::block_given : EventKind::block_returned, state_.now);
-    event.internal = {block.host, 0};
-    event.external = {block.external, 0};
-    event.ports = block.ports;
+    put_block(event, block);
   }
 }
 
