@@ -38,6 +38,28 @@ def test_stats_count_drops_by_reason(lab, natd, servers):
         wait_until(lambda: natd.ctl("show", "stats") != before, "a counter to move")
 
 
+OTHER_INTERFACE = ("PREROUTING", "-i", "lo", "-p", "udp", "--dport", "9", "-j", "NFQUEUE", "--queue-num", "5060")
+
+
+def test_a_packet_from_neither_interface_is_dropped_and_counted(lab, natd, datapath):
+    """What a rule of the operator's brings to natd's queue. TUN gets nothing but what its two devices carry."""
+    def count():
+        return natd.ctl("show", "stats")["datapath_counters"].get("queue-unknown-interface")
+
+    if datapath == "tun":
+        assert count() is None
+        return
+    before = count()
+    lab.gw.run("iptables", "-t", "mangle", "-A", *OTHER_INTERFACE)
+    try:
+        with traffic.udp_socket(lab.gw, address="127.0.0.1") as sender:
+            for _ in range(3):
+                sender.sendto(b"to itself", ("127.0.0.1", 9))
+        wait_until(lambda: count() == before + 3, "the counter to tell of three packets")
+    finally:
+        lab.gw.run("iptables", "-t", "mangle", "-D", *OTHER_INTERFACE)
+
+
 def test_flush_forgets_mappings(lab, natd, servers):
     with traffic.udp_socket(lab.in1, 4863) as sock:
         traffic.ask(sock, servers[0].endpoint)

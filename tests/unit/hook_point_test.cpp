@@ -211,5 +211,27 @@ TEST(HeldPacket, SurvivesItsToken) {
   EXPECT_EQ(back.operator_mark, held.operator_mark);
 }
 
+// What the engine has counted as let go is in no counter of drops, unless the datapath counts it.
+TEST(QueueDrops, CountWhatTheEngineLetGoAndTheHookPointDidNot) {
+  QueueDrops drops;
+  const QueueVerdict dropped;
+  const QueueVerdict accepted{.accept = true};
+  drops.counted(verdict(Reason::translated), dropped);
+  drops.counted(verdict(Reason::not_ours), dropped);
+  EXPECT_EQ(drops.undeliverable, 2U);
+  drops.counted(verdict(Reason::translated), accepted);
+  drops.counted(verdict(Reason::exempt), accepted);
+  drops.counted(verdict(Reason::no_mapping), dropped);
+  EXPECT_EQ(drops.undeliverable, 2U) << "accepted, or dropped for a reason of the engine's";
+}
+
+TEST(QueueDrops, LeaveTheVerdictAsItIs) {
+  QueueDrops drops;
+  const QueueVerdict queued{.accept = true, .rewritten = true, .marked = true, .mark = 7};
+  const QueueVerdict after = drops.counted(verdict(Reason::translated), queued);
+  EXPECT_TRUE(after.accept && after.rewritten && after.marked);
+  EXPECT_EQ(after.mark, 7U);
+}
+
 }  // namespace
 }  // namespace nat

@@ -106,4 +106,10 @@ QueueVerdict queue_verdict(HookPoint hook_point, const Verdict& verdict, std::sp
   return {};
 }
 
+QueueVerdict QueueDrops::counted(const Verdict& verdict, const QueueVerdict& queued) {
+  const Action action = verdict.action();
+  if (!queued.accept && (action == Action::forward || action == Action::pass)) ++undeliverable;
+  return queued;
+}
+
 }  // namespace nat

@@ -10,6 +10,7 @@
 //   own       ICMP that the gateway made itself, on its way to the external interface
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -31,7 +32,7 @@ struct HookLinks : Links {
   AddressIndex places;  // in external_addresses
 };
 
-// Nothing for a packet from an interface that is neither ours: it is dropped.
+// Nothing for a packet from an interface that is neither ours: it is dropped, and counted in QueueDrops.
 std::optional<HookPoint> hook_point_of(const QueuedPacket& packet, const Links& links);
 
 constexpr Realm realm_of(HookPoint hook_point) {
@@ -47,6 +48,16 @@ constexpr bool routed(HookPoint hook_point) {
 // with; the verdict must not be `hold`.
 QueueVerdict queue_verdict(HookPoint hook_point, const Verdict& verdict, std::span<std::uint8_t> octets,
                            std::uint32_t mark, const HookLinks& links);
+
+// Packets dropped without a reason of the engine's, as the links or the rules were others when they were
+// queued. Any thread.
+struct QueueDrops {
+  std::atomic<std::uint64_t> unknown_interface{0};  // no hook point was theirs
+  std::atomic<std::uint64_t> undeliverable{0};      // the engine let them go, and their hook point could not
+
+  // `queued`, which queue_verdict() made of `verdict`.
+  QueueVerdict counted(const Verdict& verdict, const QueueVerdict& queued);
+};
 
 // Where a held packet waits, as one number for Packet::token.
 struct HeldPacket {

@@ -87,6 +87,7 @@ class Nfqueue : public Backend {
   const Settings settings_;
   Journal& journal_;
   SharedLinks links_;
+  QueueDrops drops_;
   std::string port_rules_;  // as nft has them
   Descriptor answers_;
   std::vector<std::unique_ptr<Queue>> queues_;
@@ -140,7 +141,7 @@ void Nfqueue::start(SharedEngine& engine) {
   }
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     workers_.push_back(std::make_unique<Worker>(static_cast<std::uint8_t>(i), *queues_[i], engine, *this,
-                                                links_, answers_.get()));
+                                                links_, drops_, answers_.get()));
   }
 }
 
@@ -173,7 +174,7 @@ void Nfqueue::release(const Released& released) {
   const std::shared_ptr<const HookLinks> links = links_.load();
   const QueueVerdict verdict =
       queue_verdict(held.hook_point, released.verdict, released.octets, held.operator_mark, *links);
-  queues_[held.queue]->decide_late(held.id, verdict, released.octets);
+  queues_[held.queue]->decide_late(held.id, drops_.counted(released.verdict, verdict), released.octets);
 }
 
 Nfqueue::Statistics Nfqueue::read_statistics() const {
@@ -196,7 +197,11 @@ std::vector<std::pair<std::string, std::uint64_t>> Nfqueue::stats() const {
   const auto [waiting, overruns] = read_statistics();
   std::uint64_t failures = 0;
   for (const auto& queue : queues_) failures += queue->failures();
-  return {{"queue-waiting", waiting}, {"queue-overruns", overruns}, {"queue-verdicts-refused", failures}};
+  return {{"queue-waiting", waiting},
+          {"queue-overruns", overruns},
+          {"queue-verdicts-refused", failures},
+          {"queue-unknown-interface", drops_.unknown_interface},
+          {"queue-undeliverable", drops_.undeliverable}};
 }
 
 }  // namespace

@@ -24,12 +24,13 @@ void send_answer(int socket, std::span<const std::uint8_t> octets) noexcept {
 }
 
 Worker::Worker(std::uint8_t index, Queue& queue, SharedEngine& engine, Backend& backend,
-               const SharedLinks& links, int answers)
+               const SharedLinks& links, QueueDrops& drops, int answers)
     : index_(index),
       queue_(queue),
       engine_(engine),
       backend_(backend),
       links_(links),
+      drops_(drops),
       answers_(answers),
       stop_(eventfd(0, EFD_CLOEXEC)) {
   if (stop_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -64,6 +65,7 @@ void Worker::translate(std::span<const QueuedPacket> batch) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const std::optional<HookPoint> hook_point = hook_point_of(batch[i], *links);
     if (!hook_point) {
+      ++drops_.unknown_interface;
       queue_.decide(i, QueueVerdict{});
       continue;
     }
@@ -85,7 +87,8 @@ void Worker::translate(std::span<const QueuedPacket> batch) {
     if (!verdict.reply.empty()) send_answer(answers_, verdict.reply);
     if (verdict.action() != Action::hold) {
       const QueuedPacket& packet = batch[places[i]];
-      queue_.decide(places[i], queue_verdict(hook_points[i], verdict, packet.octets, packet.mark, *links));
+      queue_.decide(places[i], drops_.counted(verdict, queue_verdict(hook_points[i], verdict, packet.octets,
+                                                                     packet.mark, *links)));
     }
     while (engine->take_released(released)) release(released, *links);
   }
@@ -96,9 +99,9 @@ void Worker::translate(std::span<const QueuedPacket> batch) {
 void Worker::release(const Released& released, const HookLinks& links) {
   const HeldPacket held = HeldPacket::of(released.token);
   if (held.queue != index_) return backend_.release(released);
-  queue_.decide_held(
-      held.id, queue_verdict(held.hook_point, released.verdict, released.octets, held.operator_mark, links),
-      released.octets);
+  const QueueVerdict verdict =
+      queue_verdict(held.hook_point, released.verdict, released.octets, held.operator_mark, links);
+  queue_.decide_held(held.id, drops_.counted(released.verdict, verdict), released.octets);
 }
 
 }  // namespace nat

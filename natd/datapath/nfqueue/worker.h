@@ -23,9 +23,10 @@ void send_answer(int socket, std::span<const std::uint8_t> octets) noexcept;
 class Worker {
  public:
   // `backend` finishes held packets of other queues (Backend::release), `answers` is a raw socket for ICMP
-  // errors. All references outlive the worker. The thread runs until the worker is destroyed.
+  // errors, `drops` counts for all queues. All references outlive the worker. The thread runs until the
+  // worker is destroyed.
   Worker(std::uint8_t index, Queue& queue, SharedEngine& engine, Backend& backend, const SharedLinks& links,
-         int answers);
+         QueueDrops& drops, int answers);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -40,6 +41,7 @@ class Worker {
   SharedEngine& engine_;
   Backend& backend_;
   const SharedLinks& links_;
+  QueueDrops& drops_;
   const int answers_;
   Descriptor stop_;
   std::thread thread_;
