@@ -33,6 +33,13 @@ inline bool flag(const Json& object, const std::string& name) {
   return found != object.end() && found->is_boolean() && found->get<bool>();
 }
 
+// Who had the mapping made, with its name: "configured \"web\"". Empty for traffic, which makes most of them.
+inline std::string origin_of(const Json& mapping) {
+  const std::string origin = text(mapping, "origin"), name = text(mapping, "name");
+  if (name.empty()) return origin == "dynamic" ? "" : origin;
+  return origin + " \"" + name + "\"";
+}
+
 // An object or a list; an empty one when it is missing.
 inline const Json& part(const Json& object, const std::string& name) {
   static const Json kNothing = Json::array();

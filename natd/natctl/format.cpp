@@ -17,12 +17,6 @@ std::string printed(const char* form, Arguments... arguments) {
 
 }  // namespace
 
-std::string format_left(double seconds) {
-  const auto whole = static_cast<long long>(std::fmax(seconds, 0));
-  if (whole < 3600) return printed("%lld:%02lld", whole / 60, whole % 60);
-  return printed("%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
-}
-
 std::string format_age(std::uint64_t seconds) {
   const auto n = static_cast<unsigned long long>(seconds);
   if (n < 60) return printed("%llus", n);

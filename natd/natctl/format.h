@@ -6,9 +6,7 @@
 
 namespace nat {
 
-// What is left of a time, in whole seconds: "0:07", "4:56", "2:03:49".
-std::string format_left(double seconds);
-// How long something has been going on: "42s", "5m12s", "2h14m", "3d02h".
+// How long something has been going on, or goes on: "42s", "5m12s", "2h14m", "3d02h".
 std::string format_age(std::uint64_t seconds);
 // A time too short for whole seconds to show it: "61us", "3.1ms", "2.4s".
 std::string format_short(double seconds);

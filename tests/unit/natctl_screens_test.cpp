@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "natd/engine/lock_holds.h"
 #include "natd/natctl/natctl.h"
+#include "translation/net/reason.h"
+#include "translation/state/tcp_track.h"
 
 namespace nat {
 namespace {
@@ -13,6 +16,16 @@ struct Screen {
   std::string out;
   std::string err;
 };
+
+// The lines of more than 80 characters.
+std::string too_wide(const std::string& out) {
+  std::istringstream lines(out);
+  std::string found;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.size() > 80) found += line + "\n";
+  }
+  return found;
+}
 
 // A natd that answers anything with the same items and last message, and keeps what it was asked.
 class NatctlScreens : public testing::Test {
@@ -64,11 +77,11 @@ TEST_F(NatctlScreens, ShowMappings) {
   done["total"] = 5121;
   const Screen screen = run({"show", "mappings", "internal", "192.168.1.20"}, {false, true, false});
   EXPECT_EQ(screen.code, 0);
-  EXPECT_EQ(
-      screen.out,
-      "ID    PROTO  INTERNAL            EXTERNAL           FILTERING  SESSIONS  EXPIRES  ORIGIN\n"
-      "7     tcp    192.168.1.20:443    203.0.113.5:8443   any               1        -  configured \"web\"\n"
-      "1029  udp    192.168.1.20:51820  203.0.113.5:51820  address           1     4:56  dynamic\n");
+  EXPECT_EQ(screen.out,
+            "PROTO  INTERNAL            EXTERNAL           FILTERING  SESSIONS   LEFT\n"
+            "tcp    192.168.1.20:443    203.0.113.5:8443   any               1      -\n"
+            "       configured \"web\"\n"
+            "udp    192.168.1.20:51820  203.0.113.5:51820  address           1  4m56s\n");
   EXPECT_EQ(screen.err, "2 of 5121 mappings shown\n");
   EXPECT_EQ(asked.filter.internal->to_string(), "192.168.1.20");
 }
@@ -78,8 +91,12 @@ TEST_F(NatctlScreens, MappingsMadeForARemoteSayForWhich) {
            mapping(2, "udp", "10.0.0.1:5", "203.0.113.5:6", "address-and-port-dependent")};
   items[1]["remote"] = "192.0.2.1:80";
   EXPECT_EQ(run({"-H", "show", "mappings"}).out,
-            "1  udp  10.0.0.1:5  203.0.113.5:5  any           address+port  1  4:56  dynamic\n"
-            "2  udp  10.0.0.1:5  203.0.113.5:6  192.0.2.1:80  address+port  1  4:56  dynamic\n");
+            "udp  10.0.0.1:5  203.0.113.5:5  addr+port  1  4m56s\n"
+            "udp  10.0.0.1:5  203.0.113.5:6  addr+port  1  4m56s  for 192.0.2.1:80\n");
+  items[1]["origin"] = "leased";
+  EXPECT_EQ(run({"-H", "show", "mappings"}).out,
+            "udp  10.0.0.1:5  203.0.113.5:5  addr+port  1  4m56s\n"
+            "udp  10.0.0.1:5  203.0.113.5:6  addr+port  1  4m56s  for 192.0.2.1:80, leased\n");
 }
 
 TEST_F(NatctlScreens, AnEmptyTableIsNoHeaderButASentence) {
@@ -90,18 +107,31 @@ TEST_F(NatctlScreens, AnEmptyTableIsNoHeaderButASentence) {
   EXPECT_EQ(run({"show", "mappings"}).err, "") << "nobody reads it";
 }
 
-TEST_F(NatctlScreens, ShowSessions) {
+TEST_F(NatctlScreens, SessionsStandUnderTheirMapping) {
   items = {{{"mapping", 1030},
             {"proto", "tcp"},
             {"state", "established"},
             {"internal", "192.168.1.20:40112"},
+            {"external", "203.0.113.5:40112"},
             {"remote", "192.0.2.44:443"},
             {"sent", 1258291},
             {"received", 92379545},
             {"expires", 7429.0}}};
   EXPECT_EQ(run({"show", "sessions", "proto", "tcp"}).out,
-            "MAPPING  PROTO  STATE        INTERNAL            REMOTE             SENT  RECEIVED  EXPIRES\n"
-            "1030     tcp    established  192.168.1.20:40112  192.0.2.44:443  1.2 MiB  88.1 MiB  2:03:49\n");
+            "  REMOTE          STATE           SENT  RECEIVED   LEFT\n"
+            "tcp 192.168.1.20:40112 = 203.0.113.5:40112\n"
+            "  192.0.2.44:443  established  1.2 MiB  88.1 MiB  2h03m\n");
+  items.push_back(items[0]);
+  items[1]["remote"] = "192.0.2.45:443";
+  items.push_back(items[0]);
+  items[2]["mapping"] = 1029;
+  items[2]["internal"] = "192.168.1.20:9";
+  EXPECT_EQ(run({"-H", "show", "sessions"}).out,
+            "tcp 192.168.1.20:9 = 203.0.113.5:40112\n"
+            "  192.0.2.44:443  established  1.2 MiB  88.1 MiB  2h03m\n"
+            "tcp 192.168.1.20:40112 = 203.0.113.5:40112\n"
+            "  192.0.2.44:443  established  1.2 MiB  88.1 MiB  2h03m\n"
+            "  192.0.2.45:443  established  1.2 MiB  88.1 MiB  2h03m\n");
 }
 
 TEST_F(NatctlScreens, JsonIsOneObjectWithAVersion) {
@@ -149,8 +179,8 @@ TEST_F(NatctlScreens, ShowStatsHidesZeros) {
   EXPECT_EQ(run({"show", "stats"}).out,
             "natd 0.1.0  up 2h05m  nfqueue  lan0 -> wan0 203.0.113.5\n"
             "\n"
-            "OUTCOME  REASON      PACKETS    BYTES  FROM INSIDE  FROM OUTSIDE\n"
-            "forward  translated    91204  2.0 KiB        91000           204\n"
+            "OUTCOME  REASON      FROM INSIDE  FROM OUTSIDE    BYTES\n"
+            "forward  translated        91000           204  2.0 KiB\n"
             "\n"
             "TABLE     NOW  LIMIT  FULL\n"
             "mappings    3  65536  0.0%\n"
@@ -174,17 +204,17 @@ TEST_F(NatctlScreens, ShowConfigShowsDefaultsThatAreNotInForce) {
            {{"key", "tcp.opening"}, {"value", "4min"}, {"default", "4min"}},
            {{"key", "pool.address"}, {"value", ""}, {"default", ""}}};
   EXPECT_EQ(run({"show", "config"}).out,
-            "KEY           VALUE  DEFAULT\n"
-            "udp.timeout   10min  5min\n"
+            "KEY           VALUE\n"
+            "udp.timeout   10min  default 5min\n"
             "tcp.opening   4min\n"
             "pool.address  -\n");
-  EXPECT_EQ(run({"-H", "show", "config", "udp"}).out, "udp.timeout  10min  5min\n");
+  EXPECT_EQ(run({"-H", "show", "config", "udp"}).out, "udp.timeout  10min  default 5min\n");
   EXPECT_EQ(run({"show", "config", "udp.tmeout"}).code, 4);
   done["misbehaving"] = {"nat.hairpin = no breaks RFC 4787 REQ-9",
                          "udp.timeout = 1s is below the 2min of it"};
   EXPECT_EQ(run({"-H", "show", "config", "udp"}).out,
             "MISBEHAVING: nat.hairpin = no breaks RFC 4787 REQ-9; udp.timeout = 1s is below the 2min of it\n"
-            "udp.timeout  10min  5min\n");
+            "udp.timeout  10min  default 5min\n");
   EXPECT_NE(run({"--json", "show", "config", "udp"}).out.find("\"misbehaving\":[\"nat.hairpin = no"),
             std::string::npos);
   EXPECT_TRUE(run({"show", "stats"}).out.starts_with("MISBEHAVING: nat.hairpin = no"));
@@ -216,10 +246,10 @@ TEST_F(NatctlScreens, ModeAloneShowsThePresentOne) {
     items.push_back({{"key", section + ".filtering"}, {"value", "endpoint-independent"}});
   }
   EXPECT_EQ(run({"mode"}).out,
-            "PROTO  MODE       MAPPING               FILTERING\n"
-            "udp    full-cone  endpoint-independent  endpoint-independent\n"
-            "tcp    -          address-dependent     endpoint-independent\n"
-            "icmp   full-cone  endpoint-independent  endpoint-independent\n");
+            "PROTO  MAPPING               FILTERING\n"
+            "udp    endpoint-independent  endpoint-independent  full-cone\n"
+            "tcp    address-dependent     endpoint-independent\n"
+            "icmp   endpoint-independent  endpoint-independent  full-cone\n");
 }
 
 TEST_F(NatctlScreens, PortForwardAddAndDel) {
@@ -287,8 +317,8 @@ TEST_F(NatctlScreens, TraceListsRefusedPackets) {
   const Screen screen = run({"trace"});
   EXPECT_EQ(screen.code, 0);
   EXPECT_EQ(screen.out,
-            "NUMBER    LAST  PACKETS  FROM     REASON      PROTO  SOURCE             DESTINATION\n"
-            "    12  3s ago       41  outside  no-mapping  udp    198.51.100.7:9999  203.0.113.5:51820\n");
+            "NUMBER  AGO  PACKETS  PROTO  SOURCE             DESTINATION\n"
+            "    12   3s       41  udp    198.51.100.7:9999  203.0.113.5:51820  no-mapping\n");
   EXPECT_EQ(asked.command, ControlCommand::show_refused);
   run({"trace", "--refused", "reason", "no-mapping"});
   EXPECT_EQ(asked.filter.reason, Reason::no_mapping);
@@ -367,8 +397,8 @@ TEST_F(NatctlScreens, WatchPrintsOneEventOnEachLine) {
                    {"interval", 1.0}});
   items.push_back({{"time", 1000000002.0}, {"event", "lost"}, {"count", 5}});
   EXPECT_EQ(run({"watch"}).out,
-            "01:46:40.113 + mapping 1031 udp 192.168.1.41:3074 = 203.0.113.5:3074 dynamic\n"
-            "01:46:40.113 - mapping 1031 udp 192.168.1.41:3074 = 203.0.113.5:3074 dynamic, expired\n"
+            "01:46:40.113 + mapping 1031 udp 192.168.1.41:3074 = 203.0.113.5:3074\n"
+            "01:46:40.113 - mapping 1031 udp 192.168.1.41:3074 = 203.0.113.5:3074, expired\n"
             "01:46:41.000 ! drop filtered-by-address udp 198.51.100.7:9999 > 203.0.113.5:51820 (x37 in 1s)\n"
             "01:46:42.000 ? lost 5 events: too many at once\n");
   items = {{{"time", 1.0}, {"event", "lost"}, {"count", 5}}};
@@ -446,6 +476,84 @@ TEST_F(NatctlScreens, ColoursAreForTerminalsThatWantThem) {
   EXPECT_FALSE(coloured({"show", "mappings"}, {true, false, true}));
   EXPECT_TRUE(coloured({"--color=always", "show", "mappings"}, {false, false, true}));
   EXPECT_FALSE(coloured({"--color=never", "show", "mappings"}, {true, false, false}));
+}
+
+// --- Widths
+
+const std::string kWideEndpoint = "255.255.255.255:65535";
+const std::string kWideBehavior = "address-and-port-dependent";
+
+// An item of every table at once, each of its members as wide as it gets in years.
+Json widest_item() {
+  const std::uint64_t many = 9'999'999'999;
+  const std::string sentence_of_two =
+      std::string(sentence(Reason::address_option)) + " " + sentence(Reason::malformed_transport);
+  Json item{{"proto", "icmp"},
+            {"state", to_string(SessionState::internal_init)},
+            {"outcome", "forward"},
+            {"reason", to_string(Reason::filtered_by_port)},
+            {"in", "internal"},
+            {"active", false},
+            {"filtering", kWideBehavior},
+            {"origin", "configured"},
+            {"name", std::string(32, 'n')},
+            {"address", "255.255.255.255"},
+            {"step", "misbehavior"},
+            {"detail", sentence_of_two},
+            {"sentence", sentence(Reason::address_option)},
+            {"age", 60.0},
+            {"expires", 99 * 86400.0}};
+  for (const char* place : {"internal", "external", "remote", "source", "destination"})
+    item[place] = kWideEndpoint;
+  for (const char* number : {"id", "mapping", "from_internal", "from_external"}) item[number] = many;
+  for (const char* bytes : {"bytes", "sent", "received"}) item[bytes] = UINT64_MAX;
+  for (const char* ports : {"used", "quarantined", "capacity", "first", "last"}) item[ports] = 65535;
+  item.update({{"number", 9'999'999}, {"packets", 99'999'999}, {"sessions", 99'999'999}});
+  return item;
+}
+
+// The end of every answer at once.
+Json widest_end() {
+  Json end{{"gauges", {{"fragmented_datagrams", UINT32_MAX}, {"fragmented_datagrams_limit", UINT32_MAX}}},
+           {"counters", {{"passed_without_session", UINT64_MAX}}},
+           {"changes", {{{"key", "icmp.filtering"}, {"old", kWideBehavior}, {"new", kWideBehavior}}}}};
+  for (const char* list : {"reasons", "steps", "holders", "blocks"}) end[list] = Json::array({widest_item()});
+  for (const LockPurpose purpose : kLockPurposes)
+    end["lock_holds"][to_string(purpose)] = {{"count", 9'999'999'999}, {"longest", 9999.0}};
+  return end;
+}
+
+// A terminal in its usual size breaks what is longer, and then no column is one.
+TEST_F(NatctlScreens, EveryTableFitsEightyColumnsWithTheWidestValues) {
+  items = Json::array({widest_item()});
+  done = widest_end();
+  const std::vector<std::vector<std::string>> commands = {{"show", "mappings"},
+                                                          {"show", "sessions"},
+                                                          {"show", "stats", "--all", "--explain"},
+                                                          {"port-forward", "list"},
+                                                          {"trace"},
+                                                          {"trace", "udp", kWideEndpoint, kWideEndpoint},
+                                                          {"mode", "symmetric"},
+                                                          {"whose", "10.0.0.1"},
+                                                          {"whose", "203.0.113.5", "65535"}};
+  for (const auto& command : commands) {
+    const std::string out = run(command).out;
+    EXPECT_NE(out, "") << command.front() << " " << command.back();
+    EXPECT_EQ(too_wide(out), "") << command.front() << " " << command.back();
+  }
+}
+
+TEST_F(NatctlScreens, TheModesAndSettingsFitEightyColumnsHoweverTheyDiffer) {
+  for (const std::string protocol : {"udp", "tcp", "icmp"}) {
+    const std::string mapping = protocol == "udp" ? "endpoint-independent" : kWideBehavior;
+    items.push_back(
+        {{"key", protocol + ".mapping"}, {"value", mapping}, {"default", "endpoint-independent"}});
+    items.push_back(
+        {{"key", protocol + ".filtering"}, {"value", kWideBehavior}, {"default", "address-dependent"}});
+  }
+  EXPECT_EQ(too_wide(run({"mode"}).out), "");
+  EXPECT_EQ(too_wide(run({"show", "config"}).out), "");
+  EXPECT_NE(run({"mode"}).out.find("port-restricted-cone"), std::string::npos);
 }
 
 TEST_F(NatctlScreens, HelpNamesEveryCommand) {

@@ -30,13 +30,43 @@ TEST(NatctlTable, ColoursDoNotMoveColumns) {
   EXPECT_EQ(table.render(false, true), "\x1b[31mx\x1b[0m     y\nlong  y\n");
 }
 
-TEST(NatctlFormat, TimeThatIsLeft) {
-  EXPECT_EQ(format_left(0), "0:00");
-  EXPECT_EQ(format_left(7.9), "0:07");
-  EXPECT_EQ(format_left(296), "4:56");
-  EXPECT_EQ(format_left(3599), "59:59");
-  EXPECT_EQ(format_left(7429), "2:03:49");
-  EXPECT_EQ(format_left(-5), "0:00");
+TEST(NatctlTable, NotesStandBehindTheRowsWhenAllOfThemFit) {
+  Table table({{"A"}, {"B"}});
+  table.add({"1", "x"}, "a note");
+  table.add({"2", "xyz"});
+  table.add({"3", "x"}, std::string(kTableWidth - 8, 'n'));
+  const std::string longest = std::string(kTableWidth - 8, 'n');
+  EXPECT_EQ(table.render(true, false), "A  B\n1  x    a note\n2  xyz\n3  x    " + longest + "\n");
+}
+
+TEST(NatctlTable, NotesStandBelowTheRowsWhenOneDoesNotFit) {
+  Table table({{"A"}, {"B"}});
+  table.add({"1", "x"}, "a note");
+  table.add({"2", "xyz"});
+  table.add({"3", "x"}, std::string(kTableWidth - 7, 'n'));
+  EXPECT_EQ(table.render(false, false),
+            "1  x\n   a note\n2  xyz\n3  x\n   " + std::string(kTableWidth - 7, 'n') + "\n");
+}
+
+TEST(NatctlTable, LinesOfTheirOwnMoveNoColumn) {
+  Table table({{""}, {"B"}});
+  table.add_line("a long line above");
+  table.add({"", "x"});
+  EXPECT_EQ(table.render(true, false), "  B\na long line above\n  x\n");
+}
+
+TEST(NatctlTable, TheLastColumnIsBrokenAtBlanks) {
+  const std::string half(kTableWidth / 2, 'w');
+  Table table({{"A"}, {"B"}});
+  table.add({"1", half + " to " + half + " " + half});
+  EXPECT_EQ(table.render(false, false), "1  " + half + " to\n   " + half + "\n   " + half + "\n");
+}
+
+TEST(NatctlTable, AWordIsNeverBroken) {
+  const std::string word(kTableWidth, 'w');
+  Table table({{"A"}, {"B"}});
+  table.add({"1", "a " + word + " b"});
+  EXPECT_EQ(table.render(false, false), "1  a\n   " + word + "\n   b\n");
 }
 
 TEST(NatctlFormat, Age) {

@@ -20,6 +20,13 @@ std::string rule_of(const Json& forward) {
          (name.empty() ? "" : " \"" + name + "\"");
 }
 
+// Its name, and that natd could not make it.
+std::string note_of(const Json& forward, bool refused) {
+  const std::string name = text(forward, "name");
+  return (name.empty() ? "" : "\"" + name + "\"") + (name.empty() || !refused ? "" : ", ") +
+         (refused ? "refused" : "");
+}
+
 int print_one(const Context& context, const ControlResult<Json>& done, const std::string& verb,
               const std::string& note) {
   if (!done) return context.fail(done.error());
@@ -98,13 +105,12 @@ int port_forward_list(const Context& context, const Command& self, const std::ve
     context.print_json({{"port_forwards", items}});
     return kDone;
   }
-  Table table(
-      {{"ID"}, {"PROTO"}, {"EXTERNAL"}, {"INTERNAL"}, {"SESSIONS", Align::right}, {"STATE"}, {"NAME"}});
+  Table table({{"ID"}, {"PROTO"}, {"EXTERNAL"}, {"INTERNAL"}, {"SESSIONS", Align::right}});
   for (const Json& forward : items) {
-    const bool active = flag(forward, "active");
+    const bool refused = !flag(forward, "active");
     table.add({id_of(forward), text(forward, "proto"), text(forward, "external"), text(forward, "internal"),
-               digits(forward, "sessions"), active ? Cell("active", Tone::good) : Cell("refused", Tone::bad),
-               text(forward, "name")});
+               digits(forward, "sessions")},
+              Cell(note_of(forward, refused), refused ? Tone::bad : Tone::plain));
   }
   if (!items.empty()) context.print(table);
   if (items.empty()) context.chat("no port forwards");

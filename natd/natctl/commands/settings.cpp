@@ -73,14 +73,14 @@ std::string kind_of(const std::string& mapping, const std::string& filtering) {
 int show_mode(const Context& context) {
   Json items;
   if (const auto done = read_config(context, items); !done) return context.fail(done.error());
-  Table table({{"PROTO"}, {"MODE"}, {"MAPPING"}, {"FILTERING"}});
+  Table table({{"PROTO"}, {"MAPPING"}, {"FILTERING"}});
   Json modes = Json::array();
   for (const Protocol protocol : kProtocols) {
     const std::string name = to_string(protocol);
     const std::string mapping = value_of(items, name + ".mapping");
     const std::string filtering = value_of(items, name + ".filtering");
     const std::string mode = kind_of(mapping, filtering);
-    table.add({name, mode, mapping, filtering});
+    table.add({name, mapping, filtering}, mode == "-" ? "" : mode);
     modes.push_back({{"proto", name},
                      {"mode", mode == "-" ? Json(nullptr) : Json(mode)},
                      {"mapping", mapping},
@@ -144,12 +144,12 @@ int show_config(const Context& context, const Command&, const std::vector<std::s
     return kDone;
   }
   context.print_misbehavior(*done);
-  Table table({{"KEY"}, {"VALUE"}, {"DEFAULT"}});
+  Table table({{"KEY"}, {"VALUE"}});
   for (const Json& item : items) {
     const std::string value = text(item, "value");
     const std::string usual = text(item, "default");
-    table.add(
-        {text(item, "key"), or_none(value), value == usual ? Cell("") : Cell(or_none(usual), Tone::faint)});
+    table.add({text(item, "key"), or_none(value)},
+              Cell(value == usual ? "" : "default " + or_none(usual), Tone::faint));
   }
   context.print(table);
   return kDone;

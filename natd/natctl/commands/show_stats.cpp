@@ -31,22 +31,17 @@ void print_headline(const Context& context, const Json& stats) {
 }
 
 void print_reasons(const Context& context, const Json& stats, bool all, bool explain) {
-  std::vector<Column> columns{{"OUTCOME"},
-                              {"REASON"},
-                              {"PACKETS", Align::right},
-                              {"BYTES", Align::right},
-                              {"FROM INSIDE", Align::right},
-                              {"FROM OUTSIDE", Align::right}};
-  if (explain) columns.push_back({"MEANING"});
-  Table table(columns);
+  Table table({{"OUTCOME"},
+               {"REASON"},
+               {"FROM INSIDE", Align::right},
+               {"FROM OUTSIDE", Align::right},
+               {"BYTES", Align::right}});
   for (const Json& reason : part(stats, "reasons")) {
     if (!all && number(reason, "packets") == 0) continue;
     const std::string outcome = text(reason, "outcome");
-    std::vector<Cell> row{Cell(outcome, tone_of(outcome)), text(reason, "reason"),
-                          digits(reason, "packets"),       format_bytes(number(reason, "bytes")),
-                          digits(reason, "from_internal"), digits(reason, "from_external")};
-    if (explain) row.emplace_back(text(reason, "sentence"));
-    table.add(std::move(row));
+    table.add({Cell(outcome, tone_of(outcome)), text(reason, "reason"), digits(reason, "from_internal"),
+               digits(reason, "from_external"), format_bytes(number(reason, "bytes"))},
+              Cell(explain ? text(reason, "sentence") : "", Tone::faint));
   }
   if (table.empty()) {
     context.out << "no packet yet\n\n";

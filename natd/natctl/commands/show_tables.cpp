@@ -1,5 +1,6 @@
 // natctl show mappings, natctl show sessions.
 #include <algorithm>
+#include <optional>
 
 #include "natd/natctl/command.h"
 #include "natd/natctl/fields.h"
@@ -10,20 +11,25 @@ namespace {
 
 std::string left(const Json& item) {
   const auto found = item.find("expires");
-  return found == item.end() || !found->is_number() ? "-" : format_left(found->get<double>());
+  return found == item.end() || !found->is_number()
+             ? "-"
+             : format_age(static_cast<std::uint64_t>(std::max(found->get<double>(), 0.0)));
 }
 
 // Who may send, in short words.
 std::string who_may_send(const std::string& filtering) {
   if (filtering == "endpoint-independent") return "any";
   if (filtering == "address-dependent") return "address";
-  if (filtering == "address-and-port-dependent") return "address+port";
+  if (filtering == "address-and-port-dependent") return "addr+port";
   return filtering;
 }
 
-std::string origin(const Json& mapping) {
-  const std::string name = text(mapping, "name");
-  return text(mapping, "origin") + (name.empty() ? "" : " \"" + name + "\"");
+// What only few mappings have: a remote that they were made for, an operator or a client who asked for them.
+std::string peculiar(const Json& mapping) {
+  std::string note = text(mapping, "remote");
+  if (!note.empty()) note = "for " + note;
+  const std::string origin = origin_of(mapping);
+  return note + (note.empty() || origin.empty() ? "" : ", ") + origin;
 }
 
 void sort_by(Json& items, const char* name) {
@@ -31,41 +37,37 @@ void sort_by(Json& items, const char* name) {
                    [name](const Json& a, const Json& b) { return number(a, name) < number(b, name); });
 }
 
-// A column for the remotes, when some mapping was made for one.
-bool any_remote(const Json& mappings) {
-  return std::any_of(mappings.begin(), mappings.end(), [](const Json& m) { return m.contains("remote"); });
-}
-
 void print_mappings(const Context& context, const Json& mappings) {
-  const bool remotes = any_remote(mappings);
-  std::vector<Column> columns{{"ID"}, {"PROTO"}, {"INTERNAL"}, {"EXTERNAL"}};
-  if (remotes) columns.push_back({"REMOTE"});
-  columns.insert(columns.end(),
-                 {{"FILTERING"}, {"SESSIONS", Align::right}, {"EXPIRES", Align::right}, {"ORIGIN"}});
-  Table table(columns);
+  Table table({{"PROTO"},
+               {"INTERNAL"},
+               {"EXTERNAL"},
+               {"FILTERING"},
+               {"SESSIONS", Align::right},
+               {"LEFT", Align::right}});
   for (const Json& mapping : mappings) {
-    std::vector<Cell> row{digits(mapping, "id"), text(mapping, "proto"), text(mapping, "internal"),
-                          text(mapping, "external")};
-    if (remotes) row.emplace_back(mapping.contains("remote") ? text(mapping, "remote") : "any");
-    row.insert(row.end(), {Cell(who_may_send(text(mapping, "filtering"))), Cell(digits(mapping, "sessions")),
-                           Cell(left(mapping)), Cell(origin(mapping))});
-    table.add(std::move(row));
+    table.add({text(mapping, "proto"), text(mapping, "internal"), text(mapping, "external"),
+               who_may_send(text(mapping, "filtering")), digits(mapping, "sessions"), left(mapping)},
+              peculiar(mapping));
   }
   context.print(table);
 }
 
+// Under a line for each mapping, which all of its sessions have in common.
 void print_sessions(const Context& context, const Json& sessions) {
-  Table table({{"MAPPING"},
-               {"PROTO"},
-               {"STATE"},
-               {"INTERNAL"},
+  Table table({{""},
                {"REMOTE"},
+               {"STATE"},
                {"SENT", Align::right},
                {"RECEIVED", Align::right},
-               {"EXPIRES", Align::right}});
+               {"LEFT", Align::right}});
+  std::optional<std::uint64_t> of;
   for (const Json& session : sessions) {
-    table.add({digits(session, "mapping"), text(session, "proto"), text(session, "state"),
-               text(session, "internal"), text(session, "remote"), format_bytes(number(session, "sent")),
+    if (number(session, "mapping") != of) {
+      of = number(session, "mapping");
+      table.add_line(text(session, "proto") + " " + text(session, "internal") + " = " +
+                     text(session, "external"));
+    }
+    table.add({"", text(session, "remote"), text(session, "state"), format_bytes(number(session, "sent")),
                format_bytes(number(session, "received")), left(session)});
   }
   context.print(table);

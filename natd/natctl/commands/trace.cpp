@@ -47,16 +47,16 @@ void print_steps(const Context& context, const Json& account, const std::string&
   }
 }
 
-std::string ago(const Json& refused, const char* name) {
-  return format_age(static_cast<std::uint64_t>(decimal(refused, name))) + " ago";
+std::string age(const Json& refused) {
+  return format_age(static_cast<std::uint64_t>(decimal(refused, "age")));
 }
 
 void print_answer(const Context& context, const Json& answer) {
   const Json& refused = part(answer, "refused");
   if (!refused.empty()) {
-    context.out << "refused " << counted(number(refused, "packets"), "time") << ", the last "
-                << ago(refused, "age") << ": " << text(refused, "proto") << " " << text(refused, "source")
-                << " > " << text(refused, "destination") << "\n";
+    context.out << "refused " << counted(number(refused, "packets"), "time") << ", the last " << age(refused)
+                << " ago: " << text(refused, "proto") << " " << text(refused, "source") << " > "
+                << text(refused, "destination") << "\n";
     print_steps(context, refused, "would have passed with");
     context.out << "\n"
                 << (answer.contains("outcome") ? "now:" : "too large to be asked about again") << "\n";
@@ -94,17 +94,15 @@ int list_refused(const Context& context, const Command& self, const std::vector<
     return kDone;
   }
   Table table({{"NUMBER", Align::right},
-               {"LAST", Align::right},
+               {"AGO", Align::right},
                {"PACKETS", Align::right},
-               {"FROM"},
-               {"REASON"},
                {"PROTO"},
                {"SOURCE"},
                {"DESTINATION"}});
   for (const Json& item : items) {
-    table.add({digits(item, "number"), ago(item, "age"), digits(item, "packets"),
-               text(item, "in") == "internal" ? "inside" : "outside", text(item, "reason"),
-               text(item, "proto"), text(item, "source"), text(item, "destination")});
+    table.add({digits(item, "number"), age(item), digits(item, "packets"), text(item, "proto"),
+               text(item, "source"), text(item, "destination")},
+              Cell(text(item, "reason") + (text(item, "in") == "internal" ? ", from inside" : "")));
   }
   if (!table.empty()) context.print(table);
   context.chat(table.empty() ? "no packet was refused in the last minute"

@@ -7,11 +7,11 @@ namespace nat {
 namespace {
 
 std::string mapping_text(const Json& event) {
-  const std::string name = text(event, "name");
+  const std::string origin = origin_of(event);
   const std::string remote = text(event, "remote");
   return "mapping " + digits(event, "id") + " " + text(event, "proto") + " " + text(event, "internal") +
-         " = " + text(event, "external") + (remote.empty() ? "" : " for " + remote) + " " +
-         text(event, "origin") + (name.empty() ? "" : " \"" + name + "\"");
+         " = " + text(event, "external") + (remote.empty() ? "" : " for " + remote) +
+         (origin.empty() ? "" : " " + origin);
 }
 
 // A flood is summed up by the second; what came before it was one is not worth a word.
