@@ -30,6 +30,9 @@ class TimerWheel {
  public:
   explicit TimerWheel(Links& links) : links_(links), heads_(kSlots, kNone) {}
 
+  // Goes on from another time, earlier or later. The wheel must be empty.
+  void restart(Tick now) { current_ = now / kTicksPerSecond; }
+
   // The record must not be in the wheel. Deadlines beyond the wheel's span are looked at early and moved on.
   void insert(std::uint32_t number, Tick deadline) {
     std::uint32_t second = (deadline + kTicksPerSecond - 1) / kTicksPerSecond;

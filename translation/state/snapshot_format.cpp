@@ -38,6 +38,17 @@ TcpTrack take_track(SnapshotReader& in) {
   return track;
 }
 
+// An address that a mapping can be for.
+Address take_host(SnapshotReader& in) {
+  const Address host(in.take<std::uint32_t>());
+  if (host.unspecified() || host.multicast() || host.broadcast() || host.loopback()) in.fail();
+  return host;
+}
+
+bool printable(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 enum Flag : std::uint8_t { kLive = 1, kDormant = 2, kConfirmed = 4, kFromOutside = 8, kEstablished = 16 };
 
 std::uint8_t flags_of(const Session& session) {
@@ -64,7 +75,7 @@ void write(SnapshotWriter& out, const SavedHost& host) {
 
 SavedHost read_host(SnapshotReader& in) {
   SavedHost host;
-  host.address = Address(in.take<std::uint32_t>());
+  host.address = take_host(in);
   host.external = Address(in.take<std::uint32_t>());
   host.debt.tenths = in.take<std::uint32_t>();
   host.debt.as_of = in.take<std::uint32_t>();
@@ -81,7 +92,7 @@ void write(SnapshotWriter& out, const SavedBlock& block) {
 SavedBlock read_block(SnapshotReader& in) {
   SavedBlock block;
   block.external = Address(in.take<std::uint32_t>());
-  block.host = Address(in.take<std::uint32_t>());
+  block.host = take_host(in);
   block.first = in.take<std::uint16_t>();
   return block;
 }
@@ -118,14 +129,18 @@ SavedMapping read_mapping(SnapshotReader& in) {
   m.origin = in.take_enum(Origin::leased);
   m.behavior = in.take_enum(Behavior::address_and_port_dependent);
   m.shares = in.take<std::uint8_t>() != 0;
-  m.internal = in.take_endpoint();
+  m.internal.address = take_host(in);
+  m.internal.port = in.take<std::uint16_t>();
   m.external = in.take_endpoint();
   m.remote = in.take_endpoint();
   m.remote_port = in.take<std::uint16_t>();
   m.lease_end = in.take<std::uint32_t>();
   if (m.id == 0 || m.external.port == 0 || m.remote != trim(m.behavior, m.remote)) in.fail();
   if (m.origin == Origin::dynamic || in.failed()) return saved;
-  if (m.behavior != Behavior::endpoint_independent || m.shares) in.fail();
+  if (m.behavior != Behavior::endpoint_independent || m.shares || m.protocol == Protocol::icmp ||
+      m.internal.port == 0) {
+    in.fail();
+  }
   saved.fixed.owner = in.take<std::uint64_t>();
   const Address network(in.take<std::uint32_t>());
   const auto length = in.take<std::uint8_t>();
@@ -144,6 +159,7 @@ SavedMapping read_mapping(SnapshotReader& in) {
   }
   for (std::size_t i = 0; i < letters; ++i) name[i] = static_cast<char>(in.take<std::uint8_t>());
   saved.fixed.name = MappingName({name.data(), letters});
+  if (!printable(saved.fixed.name.text())) in.fail();
   return saved;
 }
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <set>
-#include <tuple>
 #include <unordered_map>
 
 #include "translation/state/lifecycle.h"
@@ -26,6 +25,10 @@ const char* to_string(SnapshotError error) {
 }
 
 namespace {
+
+// Beyond this nothing is left for what is yet to come: numbers of mappings, and ticks since the epoch.
+constexpr std::uint64_t kMostIds = std::uint64_t{1} << 63;
+constexpr std::int64_t kMostMilliseconds = (std::int64_t{1} << 31) * kTickMilliseconds;
 
 struct Content {
   std::int64_t epoch = 0, written = 0;
@@ -98,19 +101,24 @@ std::optional<SnapshotError> read_content(std::span<const std::uint8_t> octets, 
   return std::nullopt;
 }
 
-// Whether two mappings are one, or one has a number of the future.
+// Whether two mappings have one number or one external endpoint, or one has a number of the future. Two may
+// have one internal endpoint: those that were leased for it go on as dynamic ones.
 bool contradicts_itself(const Content& content) {
   std::set<MappingId> ids;
   std::set<std::pair<Protocol, Endpoint>> externals;
-  std::set<std::tuple<Protocol, Endpoint, Behavior, Endpoint>> internals;
   for (const SavedMapping& saved : content.mappings) {
     const Mapping& m = saved.mapping;
     if (m.id >= content.next_id || !ids.insert(m.id).second) return true;
     if (!m.shares && !externals.insert({m.protocol, m.external}).second) return true;
-    if (m.origin != Origin::dynamic) continue;
-    if (!internals.insert({m.protocol, m.internal, m.behavior, m.remote}).second) return true;
   }
-  return content.next_id == 0;
+  return content.next_id == 0 || content.next_id > kMostIds;
+}
+
+// Whether the snapshot is from the past of this clock, and near enough for its ticks.
+bool of_this_clock(const Content& content, TimePoint now) {
+  const std::int64_t at = now.time_since_epoch().count();
+  return content.epoch >= 0 && content.epoch <= content.written && content.written <= at &&
+         at - content.epoch <= kMostMilliseconds;
 }
 
 // Puts what was read into empty tables.
@@ -121,19 +129,20 @@ class Restorer {
   Restored run(Content& content) {
     // The ticks of deadlines go on where they were.
     state_.epoch = TimePoint(Duration(content.epoch));
+    state_.wheel.restart(state_.tick());
+    state_.leases.restart(state_.tick());
     state_.next_id = std::max(state_.next_id, content.next_id);
     for (const SavedMapping& saved : content.mappings) count(restored_.mappings, mapping(saved));
     for (const SavedHost& saved : content.hosts) host(saved);
     for (const SavedBlock& saved : content.blocks) count(ignored_, block(saved));
+    end_outside_blocks();
     // Dormant ones in the order in which they became so.
     std::stable_sort(content.sessions.begin(), content.sessions.end(), [](const auto& a, const auto& b) {
       return a.session.dormant && b.session.dormant ? a.session.deadline < b.session.deadline
                                                     : a.session.live && b.session.dormant;
     });
     for (const SavedSession& saved : content.sessions) count(restored_.sessions, session(saved));
-    for (const SavedQuarantine& saved : content.quarantine) {
-      lifecycle_.quarantine({saved.protocol, saved.external, saved.owner, TimePoint(Duration(saved.until))});
-    }
+    for (const SavedQuarantine& saved : content.quarantine) quarantine(saved);
     state_.counters = content.counters;
     end_unused();
     return restored_;
@@ -145,7 +154,10 @@ class Restorer {
   void host(const SavedHost& saved);
   bool block(const SavedBlock& saved);
   bool session(const SavedSession& saved);
+  void quarantine(const SavedQuarantine& saved);
+  void end_outside_blocks();
   void end_unused();
+  void end(std::uint32_t mapping, RemovalCause cause);
 
   State& state_;
   Lifecycle& lifecycle_;
@@ -204,15 +216,43 @@ bool Restorer::session(const SavedSession& saved) {
   return true;
 }
 
+// A port outside of the ranges rests as well, should it come back into them.
+void Restorer::quarantine(const SavedQuarantine& saved) {
+  const std::uint16_t port = saved.external.port;
+  const TimePoint until(Duration(saved.until));
+  const auto index = state_.pool.index_of(saved.external.address);
+  if (!index || port == 0 || until <= state_.now) return;
+  PortPool& ports = state_.pool[*index].of(saved.protocol);
+  if (ports.quarantined_owner(port) || !ports.take_explicit(port)) return;
+  state_.pool.release(*index, saved.protocol, port, saved.owner, until, state_.now);
+}
+
+// A dynamic mapping keeps to its host's blocks, which may be others now.
+void Restorer::end_outside_blocks() {
+  std::erase_if(numbers_, [&](const auto& known) {
+    const Mapping& m = state_.mappings[known.second];
+    const bool fits =
+        m.origin != Origin::dynamic || m.shares || state_.pool.may_keep(m.external, m.internal.address);
+    if (!fits) end(known.second, RemovalCause::address_lost);
+    return !fits;
+  });
+}
+
 // A dynamic mapping whose sessions were all left out has nothing to end it.
 void Restorer::end_unused() {
   for (const auto& [id, number] : numbers_) {
     const Mapping& m = state_.mappings[number];
-    if (m.origin != Origin::dynamic || m.confirmed.count > 0) continue;
-    lifecycle_.end_mapping(number, RemovalCause::expired);
-    --restored_.mappings;
-    ++restored_.left_out;
+    if (m.origin == Origin::dynamic && m.confirmed.count == 0) end(number, RemovalCause::expired);
   }
+}
+
+void Restorer::end(std::uint32_t mapping, RemovalCause cause) {
+  const Mapping& m = state_.mappings[mapping];
+  const std::uint32_t sessions = m.unconfirmed.count + m.dormant.count;
+  lifecycle_.end_mapping(mapping, cause);
+  --restored_.mappings;
+  restored_.sessions -= sessions;
+  restored_.left_out += 1 + sessions;
 }
 
 }  // namespace
@@ -222,9 +262,7 @@ RestoreResult restore_snapshot(std::span<const std::uint8_t> snapshot, State& st
   Content content;
   if (const auto error = read_content(snapshot, content)) return *error;
   if (contradicts_itself(content)) return SnapshotError::damaged;
-  if (content.epoch > content.written || content.written > state.now.time_since_epoch().count()) {
-    return SnapshotError::other_clock;
-  }
+  if (!of_this_clock(content, state.now)) return SnapshotError::other_clock;
   return Restorer(state, lifecycle).run(content);
 }
 
