@@ -8,8 +8,8 @@
 
 namespace nat {
 
-Engine::Engine(Policy policy, Random& random, LocalSockets* sockets, TimePoint now)
-    : pipeline_(std::make_unique<Pipeline>(std::move(policy), random, sockets, now)),
+Engine::Engine(Policy policy, Random& random, LocalSockets* sockets, TimePoint now, EventsKept kept)
+    : pipeline_(std::make_unique<Pipeline>(std::move(policy), random, sockets, now, kept)),
       tracer_(std::make_unique<Tracer>(*pipeline_)),
       sampler_({random.next(), random.next()}) {}
 

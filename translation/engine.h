@@ -53,8 +53,8 @@ class Engine {
   static constexpr std::uint32_t kMostWorkOfStep = 128;
 
   // `sockets` and `random` must outlive the engine; `sockets` may be null where there is no machine around
-  // it.
-  Engine(Policy policy, Random& random, LocalSockets* sockets, TimePoint now);
+  // it. `kept` is for readers who come by seldom, or often.
+  Engine(Policy policy, Random& random, LocalSockets* sockets, TimePoint now, EventsKept kept = {});
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -25,8 +25,11 @@ Policy plain_policy() {
   return policy;
 }
 
-TestGateway::TestGateway(Policy policy, std::uint64_t seed)
-    : first_policy_(policy), random_(seed), engine(std::move(policy), random_, &host, now_) {}
+TestGateway::TestGateway(Policy policy, std::uint64_t seed, EventsKept kept)
+    : first_policy_(policy),
+      kept_(kept),
+      random_(seed),
+      engine(std::move(policy), random_, &host, now_, kept) {}
 
 Outcome TestGateway::translate(Octets packet, Realm in, ChecksumState checksum, bool from_gateway,
                                std::uint64_t token) {
@@ -104,6 +107,7 @@ std::vector<MapRefusal> TestGateway::set_forwards(const std::vector<PortForward>
 }
 
 const Observed& TestGateway::observed() {
+  if (engine.events().changes().at_end(changes_) && engine.events().drops().at_end(drops_)) return observed_;
   std::uint64_t missed = 0;
   std::array<Event, 32> events;
   while (const std::size_t count = engine.events().changes().read(changes_, events, missed)) {
@@ -156,7 +160,7 @@ Restored TestGateway::restart(unsigned budget) {
   const Octets octets = snapshot(budget);
   const Policy policy = engine.policy();
   std::destroy_at(&engine);
-  std::construct_at(&engine, first_policy_, random_, &host, now_);
+  std::construct_at(&engine, first_policy_, random_, &host, now_, kept_);
   apply(policy);
   changes_ = drops_ = {};
   const RestoreResult result = engine.restore(octets, now_);

@@ -56,7 +56,7 @@ Policy plain_policy();
 
 class TestGateway {
  public:
-  explicit TestGateway(Policy policy = plain_policy(), std::uint64_t seed = 1);
+  explicit TestGateway(Policy policy = plain_policy(), std::uint64_t seed = 1, EventsKept kept = {});
 
   Outcome from_inside(Octets packet, std::uint64_t token = 0);
   Outcome from_outside(Octets packet, std::uint64_t token = 0);
@@ -107,6 +107,7 @@ class TestGateway {
 
  private:
   const Policy first_policy_;  // whose limits the tables have
+  const EventsKept kept_;
   SeededRandom random_;
   TimePoint now_{std::chrono::hours(1)};
   void note(const Event& event);

@@ -7,8 +7,8 @@
 
 namespace nat {
 
-Pipeline::Pipeline(Policy policy, Random& random, LocalSockets* sockets, TimePoint now)
-    : state_(std::move(policy), random, sockets, now),
+Pipeline::Pipeline(Policy policy, Random& random, LocalSockets* sockets, TimePoint now, EventsKept kept)
+    : state_(std::move(policy), random, sockets, now, kept),
       lifecycle_(state_),
       statics_(state_, lifecycle_),
       decider_(state_, lifecycle_),

@@ -27,7 +27,7 @@ namespace nat {
 
 class Pipeline {
  public:
-  Pipeline(Policy policy, Random& random, LocalSockets* sockets, TimePoint now);
+  Pipeline(Policy policy, Random& random, LocalSockets* sockets, TimePoint now, EventsKept kept);
 
   Verdict translate(const Packet& packet, Realm in, TimePoint now);
   void prefetch(std::span<const Packet> packets, std::span<const Realm> in) const;

@@ -29,7 +29,8 @@ EligiblePorts::EligiblePorts(const std::vector<PortRange>& ranges, const PortSet
   words_[0] &= ~std::uint64_t{1};
   const bool some_reserved = reserved.any();
   for (unsigned word = 0; word < kWords; ++word) {
-    if (some_reserved && words_[word] != 0) words_[word] &= ~word_of(reserved, word);
+    if (words_[word] == 0) continue;
+    if (some_reserved) words_[word] &= ~word_of(reserved, word);
     const int count = std::popcount(words_[word]);
     in_groups_[word / kWordsInGroup] = static_cast<std::uint16_t>(in_groups_[word / kWordsInGroup] + count);
     count_ += static_cast<std::uint32_t>(count);

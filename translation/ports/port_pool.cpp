@@ -18,6 +18,11 @@ unsigned nth_bit(std::uint64_t word, unsigned n) {
 
 }  // namespace
 
+PortPool::PortPool() {
+  static const auto kNoPorts = std::make_shared<const EligiblePorts>();
+  eligible_ = kNoPorts;
+}
+
 void PortPool::configure(std::shared_ptr<const EligiblePorts> eligible, std::uint32_t quarantine_share) {
   eligible_ = std::move(eligible);
   most_quarantined_ = capacity() * quarantine_share / 100;

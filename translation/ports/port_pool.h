@@ -25,7 +25,8 @@ namespace nat {
 
 class PortPool {
  public:
-  PortPool() : eligible_(std::make_shared<const EligiblePorts>()) {}
+  // Without ports.
+  PortPool();
 
   // Says which ports may be given away. Ports in use stay in use; what they become when released follows the
   // new rule. Of a hundred ports `quarantine_share` may be in quarantine at a time; where more are now, those

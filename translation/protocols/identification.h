@@ -16,7 +16,10 @@ namespace nat {
 class Identifications {
  public:
   Identifications(Random& random, const HashSecret& secret) : secret_(secret), counters_(kCounters) {
-    for (std::uint16_t& counter : counters_) counter = static_cast<std::uint16_t>(random.next());
+    for (std::size_t i = 0; i < kCounters; i += 4) {
+      const std::uint64_t drawn = random.next();
+      for (std::size_t j = 0; j < 4; ++j) counters_[i + j] = static_cast<std::uint16_t>(drawn >> 16 * j);
+    }
   }
 
   std::uint16_t next(Address source, Address destination, std::uint8_t protocol) {

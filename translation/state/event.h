@@ -109,12 +109,18 @@ struct DropEvent {
   Endpoint destination;
 };
 
+// How many of each the rings keep; powers of two.
+struct EventsKept {
+  std::uint32_t changes = 16384;
+  std::uint32_t drops = 8192;
+};
+
 class Events {
  public:
-  static constexpr std::uint32_t kKept = 16384;
-  static constexpr std::uint32_t kDropsKept = 8192;
+  static constexpr std::uint32_t kKept = EventsKept().changes;
+  static constexpr std::uint32_t kDropsKept = EventsKept().drops;
 
-  Events() : changes_(kKept), drops_(kDropsKept) {}
+  explicit Events(EventsKept kept) : changes_(kept.changes), drops_(kept.drops) {}
 
   // The next place in the stream, numbered and otherwise empty.
   Event& add(EventKind kind, TimePoint at);

@@ -2,7 +2,8 @@
 
 namespace nat {
 
-State::State(Policy wanted, Random& source_of_chance, LocalSockets* gateway_sockets, TimePoint begin)
+State::State(Policy wanted, Random& source_of_chance, LocalSockets* gateway_sockets, TimePoint begin,
+             EventsKept kept)
     : policy(std::move(wanted)),
       admission(policy.internal_networks),
       random(source_of_chance),
@@ -17,7 +18,8 @@ State::State(Policy wanted, Random& source_of_chance, LocalSockets* gateway_sock
       wheel(sessions.timers()),
       leases(mappings.timers()),
       dormant(sessions.timers()),
-      pool(random, secret) {
+      pool(random, secret),
+      events(kept) {
   backlog.ended.reserve(policy.limits.mappings);
   profiles.configure(policy);
   pool.configure(policy, profiles);

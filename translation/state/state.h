@@ -53,7 +53,8 @@ struct Backlog {
 };
 
 struct State {
-  State(Policy wanted, Random& source_of_chance, LocalSockets* gateway_sockets, TimePoint begin);
+  State(Policy wanted, Random& source_of_chance, LocalSockets* gateway_sockets, TimePoint begin,
+        EventsKept kept);
 
   // --- Time. Every public call of the engine begins with this.
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "translation/base/rate_limit.h"
@@ -32,8 +33,11 @@ class DropSampler {
   explicit DropSampler(const HashSecret& secret) : secret_(secret), kinds_(kKinds) {}
 
   bool wants(const DropEvent& drop);
-  // The place for a trace; the oldest goes.
-  TracedDrop& add() { return kept_[next_++ % kKept]; }
+  // The place for a trace; the oldest goes when there are kKept.
+  TracedDrop& add() {
+    if (kept_.size() < kKept) return kept_.emplace_back();
+    return kept_[next_++ % kKept];
+  }
   // Null when there is none, or none any more.
   const TracedDrop* find(std::uint64_t number) const;
 
@@ -49,8 +53,8 @@ class DropSampler {
   // Of one reason and side: of kinds that are new, and of those that go on.
   std::array<RateLimit, 2 * kReasonCount> new_limits_;
   std::array<RateLimit, 2 * kReasonCount> known_limits_;
-  std::array<TracedDrop, kKept> kept_;
-  std::size_t next_ = 0;
+  std::deque<TracedDrop> kept_;
+  std::size_t next_ = 0;  // that gives its place away
 };
 
 }  // namespace nat
