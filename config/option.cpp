@@ -412,14 +412,17 @@ const Option* find_option(std::string_view key) {
   return found == std::end(kOptions) ? nullptr : found;
 }
 
-std::vector<std::string_view> sections() {
-  std::vector<std::string_view> found;
-  for (const Option& option : kOptions) {
-    if (!option.section().empty() && (found.empty() || found.back() != option.section())) {
-      found.push_back(option.section());
+std::span<const std::string_view> sections() {
+  static const auto kSections = [] {
+    std::vector<std::string_view> found;
+    for (const Option& option : kOptions) {
+      if (!option.section().empty() && (found.empty() || found.back() != option.section())) {
+        found.push_back(option.section());
+      }
     }
-  }
-  return found;
+    return found;
+  }();
+  return kSections;
 }
 
 }  // namespace nat

@@ -106,6 +106,6 @@ std::vector<std::string> breaches(const Settings& settings);
 // Null when there is none.
 const Option* find_option(std::string_view key);
 // In the order of options.def, without the empty one.
-std::vector<std::string_view> sections();
+std::span<const std::string_view> sections();
 
 }  // namespace nat

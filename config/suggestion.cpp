@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
+#include <map>
 #include <vector>
 
 #include "config/diagnostic.h"
@@ -9,15 +12,28 @@
 namespace nat {
 namespace {
 
-std::vector<std::string_view> names_in(std::string_view section) {
-  std::vector<std::string_view> names;
-  for (const Option& option : options()) {
-    if (option.section() == section) names.push_back(option.name());
-  }
-  return names;
+// By section.
+using Names = std::map<std::string_view, std::vector<std::string_view>>;
+const Names& names() {
+  static const Names kNames = [] {
+    Names found;
+    for (const Option& option : options()) found[option.section()].push_back(option.name());
+    return found;
+  }();
+  return kNames;
 }
 
-std::string joined(const std::vector<std::string_view>& words, std::string_view last_joint) {
+// Of all sections.
+std::span<const std::string_view> every_name() {
+  static const auto kEveryName = [] {
+    std::vector<std::string_view> found;
+    for (const Option& option : options()) found.push_back(option.name());
+    return found;
+  }();
+  return kEveryName;
+}
+
+std::string joined(std::span<const std::string_view> words, std::string_view last_joint) {
   std::string text;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (i > 0) text += i + 1 == words.size() ? last_joint : ", ";
@@ -28,10 +44,25 @@ std::string joined(const std::vector<std::string_view>& words, std::string_view 
 
 constexpr std::size_t kLongestWord = 64;
 
+// A bit for each character that occurs in the word; some share one.
+std::uint64_t characters(std::string_view word) {
+  std::uint64_t set = 0;
+  for (const char c : word) set |= std::uint64_t{1} << (static_cast<unsigned char>(c) & 63U);
+  return set;
+}
+
+// Fewer edits than this cannot do: each adds, and takes away, one character at most.
+std::size_t least_distance(std::string_view a, std::string_view b) {
+  const std::uint64_t in_a = characters(a), in_b = characters(b);
+  return static_cast<std::size_t>(std::max({std::popcount(in_a & ~in_b), std::popcount(in_b & ~in_a),
+                                            static_cast<int>(a.size()) - static_cast<int>(b.size()),
+                                            static_cast<int>(b.size()) - static_cast<int>(a.size())}));
+}
+
 // Edits (insert, delete, replace, swap neighbours) that turn one word into the other, neither longer than
 // kLongestWord; `most` where there are at least so many.
 std::size_t distance(std::string_view a, std::string_view b, std::size_t most) {
-  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= most) return most;
+  if (least_distance(a, b) >= most) return most;
   using Row = std::array<std::size_t, kLongestWord + 1>;
   Row rows[3] = {};
   Row *before = &rows[0], *previous = &rows[1], *current = &rows[2];
@@ -59,9 +90,7 @@ std::size_t distance(std::string_view a, std::string_view b, std::size_t most) {
 
 // Where else a key of this name stands: "did you mean 'filtering' in [udp], [tcp] or [icmp]?".
 std::string elsewhere(std::string_view name) {
-  std::vector<std::string_view> all;
-  for (const Option& option : options()) all.push_back(option.name());
-  const std::string_view meant = nearest(name, all);
+  const std::string_view meant = nearest(name, every_name());
   if (meant.empty()) return {};
   std::vector<std::string> places;
   for (const Option& option : options()) {
@@ -94,12 +123,12 @@ OptionError unknown_key(std::string_view key) {
                                                 ? "the sections are " + joined(known_sections, " and ")
                                                 : "did you mean [" + std::string(meant) + "]?"};
   }
-  const auto names = names_in(section);
+  const auto& its_names = names().at(section);
   std::string hint;
-  if (const std::string_view meant = nearest(name, names); !meant.empty()) {
+  if (const std::string_view meant = nearest(name, its_names); !meant.empty()) {
     hint = "did you mean " + in_quotes(meant) + "?";
   } else if (hint = elsewhere(name); hint.empty()) {
-    hint = "its keys are " + joined(names, " and ");
+    hint = "its keys are " + joined(its_names, " and ");
   }
   return {"unknown key " + in_quotes(name) + " in " + bracketed, hint};
 }
