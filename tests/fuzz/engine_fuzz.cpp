@@ -4,10 +4,11 @@
 // does more than its budget.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <tuple>
 #include <vector>
 
+#include "tests/fuzz/agreement.h"
+#include "tests/fuzz/script.h"
+#include "tests/fuzz/shaped_packet.h"
 #include "tests/support/checksums.h"
 #include "tests/support/leak_watch.h"
 #include "tests/support/test_gateway.h"
@@ -18,101 +19,45 @@ using namespace nat::test;
 
 namespace {
 
-void must(bool holds) {
-  if (!holds) std::abort();
-}
-
 // What one input may ask for; more would only make it slow.
 constexpr std::size_t kMostSteps = 60;
 constexpr unsigned kMostChanges = 2;
 constexpr unsigned kMostFloods = 3;
 
-class Script {
- public:
-  Script(const std::uint8_t* data, std::size_t size) : at_(data), end_(data + size) {}
-  bool done() const { return at_ == end_; }
-  std::uint8_t byte() { return done() ? std::uint8_t{0} : *at_++; }
-  Octets bytes(std::size_t most) {
-    const auto count = std::min(most, static_cast<std::size_t>(end_ - at_));
-    const std::uint8_t* const begin = at_;
-    at_ += count;
-    return {begin, at_};
-  }
-
- private:
-  const std::uint8_t* at_;
-  const std::uint8_t* end_;
-};
-
-std::uint32_t capacity(Script& script) { return 1 + script.byte() % 64U; }
+// Short enough to be met on the way: a step is up to 25 seconds.
+constexpr Duration kLongestTimeout = seconds(40);
+constexpr Duration kRest = seconds(12);
+// A reader comes by after every call.
+constexpr EventsKept kKept{.changes = 256, .drops = 256};
 
 Policy small_policy(Script& script) {
   Policy policy = plain_policy();
-  // Making the ports of an address costs more than all packets of a run.
   const std::uint8_t choices = script.byte();
   if ((choices & 1U) != 0) policy.external_addresses.push_back(Address(203, 0, 113, 12));
   if ((choices & 2U) != 0) policy.internal_networks = {Prefix(Address(10, 0, 0, 0), 30)};
   if ((choices & 4U) != 0) policy.udp.filtering = policy.icmp.filtering = Behavior::endpoint_independent;
   policy.ports.ranges = {{600, 610}, {2000, 2020}};
-  policy.limits = {.mappings = capacity(script),
-                   .sessions = capacity(script),
-                   .hosts = capacity(script),
-                   .mappings_per_host = capacity(script),
-                   .sessions_per_host = capacity(script),
-                   .sessions_per_mapping = capacity(script),
+  policy.ports.rest = kRest;
+  policy.timeouts = {.udp = seconds(15),
+                     .tcp_established = kLongestTimeout,
+                     .tcp_opening = seconds(10),
+                     .tcp_closing = seconds(8),
+                     .tcp_reset = seconds(8),
+                     .icmp = seconds(6)};
+  policy.limits = {.mappings = script.capacity(),
+                   .sessions = script.capacity(),
+                   .hosts = script.capacity(),
+                   .mappings_per_host = script.capacity(),
+                   .sessions_per_host = script.capacity(),
+                   .sessions_per_mapping = script.capacity(),
                    .mapping_rate_per_host = 0,
-                   .fragments = capacity(script),
-                   .held_fragments = capacity(script),
+                   .fragments = script.capacity(),
+                   .held_fragments = script.capacity(),
                    .fragment_bytes = 2000,
-                   .held_syns = capacity(script),
+                   .held_syns = script.capacity(),
                    .icmp_rate = 10,
                    .icmp_burst = 10};
   return policy;
-}
-
-// One of few endpoints, so that packets meet.
-void put_endpoint(std::uint8_t* address, std::uint8_t choice, bool internal) {
-  if (internal) {
-    store32(address, 0x0a000001U + (choice & 3U));
-  } else {
-    store32(address, (choice & 8U) != 0 ? 0xcb00710bU + (choice & 1U) : 0xc000021fU + (choice & 3U));
-  }
-}
-
-// Octets of the script with an IP header around them that holds.
-Octets shaped(Script& script, Realm in) {
-  const std::uint8_t shape = script.byte();
-  const std::uint8_t ends = script.byte();
-  Octets packet(20);
-  Octets rest = script.bytes(8 + script.byte() % 64U);
-  rest.resize(std::max<std::size_t>(rest.size(), 28));
-  packet.insert(packet.end(), rest.begin(), rest.end());
-  packet[0] = 0x45;
-  store16(packet.data() + 2, static_cast<std::uint16_t>(packet.size()));
-  packet[5] = ends >> 6;
-  const std::uint8_t protocols[] = {17, 6, 1, 1};
-  packet[9] = protocols[shape & 3U];
-  if ((shape & 0x70) == 0x70)
-    store16(packet.data() + 6, static_cast<std::uint16_t>((ends & 1U) << 13 | (ends & 6U)));
-  put_endpoint(packet.data() + 12, ends, in == Realm::internal);
-  put_endpoint(packet.data() + 16, static_cast<std::uint8_t>(ends >> 4 | (in == Realm::external ? 8U : 0U)),
-               false);
-  std::uint8_t* const transport = packet.data() + 20;
-  if (packet[9] == 17) store16(transport + 4, static_cast<std::uint16_t>(packet.size() - 20));
-  if (packet[9] == 6) transport[12] = 0x50;
-  if (packet[9] != 1 || (shape & 3U) == 2) {
-    // Ports and identifiers from a few.
-    store16(transport + (packet[9] == 1 ? 4 : 0), static_cast<std::uint16_t>(2000 + (transport[1] & 7U)));
-    if (packet[9] != 1) store16(transport + 2, static_cast<std::uint16_t>(2000 + (transport[3] & 7U)));
-    if (packet[9] == 1) transport[0] = transport[0] & 1U ? 8 : 0;
-  }
-  fix_ip_checksum(packet);
-  fix_transport_checksum(packet);
-  // Now and then with an option that names a host inside.
-  constexpr std::uint8_t kKinds[] = {7, 68, 82, 147, 149, 131};
-  if ((shape & 0x0cU) != 0x0c) return packet;
-  return with_options(packet, recording_option(Address(10, 0, 0, 1 + (ends & 3U)),
-                                               kKinds[(shape >> 4U & 7U) % std::size(kKinds)]));
 }
 
 // An error about the last packet that was forwarded.
@@ -131,13 +76,6 @@ Octets error_about(const Octets& packet, Script& script, bool wrong_sum) {
   fix_ip_checksum(error);
   fix_transport_checksum(error);
   return error;
-}
-
-// Whether no two of them are equal.
-template <typename Key>
-bool distinct(std::vector<Key>& keys) {
-  std::sort(keys.begin(), keys.end());
-  return std::adjacent_find(keys.begin(), keys.end()) == keys.end();
 }
 
 // UDP from many internal endpoints, or from many remotes to the external ports, so that tables fill.
@@ -171,52 +109,14 @@ void check_leaving(const TestGateway& gateway, const Outcome& outcome, bool own)
       outcome.forwarded() ? outcome.out == Realm::external : own && outcome.action() == Action::pass;
   if (!leaves) return;
   const Prefix inside(Address(10, 0, 0, 0), 30);
-  const auto sessions = gateway.sessions();
+  const auto is_remote = [&](Address address) {
+    const auto sessions = gateway.sessions();
+    return std::any_of(sessions.begin(), sessions.end(),
+                       [&](const SessionView& session) { return session.remote.address == address; });
+  };
   must(leak_of(outcome.packet, [&](Address address) {
-         return inside.contains(address) &&
-                std::none_of(sessions.begin(), sessions.end(),
-                             [&](const SessionView& session) { return session.remote.address == address; });
+         return inside.contains(address) && !is_remote(address);
        }).empty());
-}
-
-// --- What must hold between steps.
-
-using MappingKey = std::tuple<Protocol, std::uint32_t, std::uint16_t>;
-using SessionKeys = std::tuple<Protocol, std::uint32_t, std::uint16_t, std::uint32_t, std::uint16_t>;
-
-// Every table within its capacity, however much was asked of it.
-void check_capacities(const Gauges& gauges, const Limits& limits) {
-  must(gauges.datagrams <= limits.fragments);
-  must(gauges.held_fragments <= limits.held_fragments);
-  must(gauges.held_bytes <= limits.fragment_bytes);
-  must(gauges.held_syns <= limits.held_syns);
-  must(gauges.sessions + gauges.dormant <= limits.sessions);
-  must(gauges.mappings <= limits.mappings);
-  must(gauges.hosts <= limits.hosts);
-  for (const Gauges::Pool& pool : gauges.pools) must(pool.quarantined <= pool.capacity);
-}
-
-void check(const TestGateway& gateway) {
-  check_capacities(gateway.engine.gauges(), gateway.engine.policy().limits);
-  const std::vector<MappingView> mappings = gateway.mappings();
-  std::vector<MappingKey> externals;
-  std::vector<std::uint64_t> ids;
-  for (const MappingView& mapping : mappings) {
-    externals.emplace_back(mapping.protocol, mapping.external.address.value(), mapping.external.port);
-    ids.push_back(mapping.id);
-  }
-  must(distinct(externals) && distinct(ids));
-  std::vector<SessionKeys> sessions;
-  for (const SessionView& session : gateway.sessions()) {
-    const auto mapping = std::find_if(mappings.begin(), mappings.end(), [&](const MappingView& candidate) {
-      return candidate.id == session.mapping_id;
-    });
-    must(mapping != mappings.end());
-    must(mapping->external == session.external && mapping->internal == session.internal);
-    sessions.emplace_back(session.protocol, session.internal.address.value(), session.internal.port,
-                          session.remote.address.value(), session.remote.port);
-  }
-  must(distinct(sessions));
 }
 
 // --- What no call may exceed.
@@ -275,7 +175,7 @@ void change(Policy& policy, std::uint8_t step, std::uint8_t choice) {
 
 class Run {
  public:
-  explicit Run(Script& script) : script_(script), gateway_(small_policy(script)) {
+  explicit Run(Script& script) : script_(script), gateway_(small_policy(script), 1, kKept) {
     gateway_.set_forwards({{Protocol::tcp, {Address(), 8080}, {Address(10, 0, 0, 1), 80}, "web"}});
   }
 
@@ -283,7 +183,7 @@ class Run {
     for (std::size_t steps = 0; steps < kMostSteps && !script_.done(); ++steps) {
       step(script_.byte());
       gateway_.released();
-      check(gateway_);
+      check_agreement(gateway_);
     }
     end();
   }
@@ -319,7 +219,7 @@ class Run {
         if (++floods_ <= kMostFloods) flood(gateway_, script_, in);
         return;
       default:
-        send(shaped(script_, in), in);
+        send(shaped_packet(script_, in), in);
     }
   }
 
@@ -337,14 +237,12 @@ class Run {
 
   // Everything runs out, and nothing remains but what is configured.
   void end() {
-    gateway_.advance(std::chrono::hours(3));
+    gateway_.advance(kLongestTimeout + seconds(1));
     expire_all(gateway_, 1);
-    gateway_.advance(seconds(121));
+    gateway_.advance(kRest + seconds(1));
     expire_all(gateway_, 64);
-    const Gauges gauges = gateway_.engine.gauges();
-    must(gauges.mappings <= 1 && gauges.sessions == 0 && gauges.dormant == 0);
-    must(gauges.datagrams == 0 && gauges.held_bytes == 0 && gauges.held_fragments == 0);
-    for (const Gauges::Pool& pool : gauges.pools) must(pool.quarantined == 0 && pool.used <= 1);
+    check_empty(gateway_, 1);
+    for (const Gauges::Pool& pool : gateway_.engine.gauges().pools) must(pool.quarantined == 0);
   }
 
   Script& script_;
