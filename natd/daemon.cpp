@@ -15,6 +15,7 @@
 #include "natd/observe/log.h"
 #include "natd/observe/notify.h"
 #include "natd/system/clock.h"
+#include "natd/system/leftovers.h"
 #include "natd/system/overlap.h"
 #include "natd/system/pool_addresses.h"
 #include "natd/system/privilege.h"
@@ -70,6 +71,10 @@ std::string describe(const Change& change) {
   return change.key + " " + shown(change.old_value) + " -> " + shown(change.new_value);
 }
 
+const char* name_of(int signal) {
+  return signal == SIGTERM ? "SIGTERM" : signal == SIGUSR1 ? "SIGUSR1" : "SIGINT";
+}
+
 // What a handler of the loop could not do is for the operator to know; it does not end the daemon.
 template <typename Action>
 void guarded(const char* duty, Action action) {
@@ -99,13 +104,14 @@ Daemon::Daemon(Settings settings, Load load)
 
 Daemon::~Daemon() = default;
 
-void Daemon::run() {
+bool Daemon::run() {
   std::signal(SIGPIPE, SIG_IGN);
   // Before any thread is made, so that all of them leave the signals to the loop.
   std::optional<Signals> signals;
-  signals.emplace(loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP}, [this](int number) {
+  signals.emplace(loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1, SIGHUP}, [this](int number) {
     if (number == SIGHUP) return reload();
-    log_notice(std::string("ending: ") + (number == SIGTERM ? "SIGTERM" : "SIGINT"));
+    log_notice(std::string("ending: ") + name_of(number));
+    stays_shut_ = number == SIGUSR1;
     loop_.stop();
   });
   try {
@@ -120,7 +126,7 @@ void Daemon::run() {
   // From here on a second SIGTERM has its default effect; a reload has none.
   std::signal(SIGHUP, SIG_IGN);
   signals.reset();
-  take_down();
+  return take_down();
 }
 
 // --- Beginning and end
@@ -129,9 +135,11 @@ void Daemon::set_up() {
   require_privileges();
   instance_.emplace();
   journal_.emplace();
+  journal_->add_leftovers(find_leftovers());
   monitor_.emplace(settings_.internal_interface, settings_.external_interface, settings_.extra_addresses);
   links_ = monitor_->read();
   require_interfaces();
+  shut_the_way();
   sockets_.emplace();
   local_ports_ = sockets_->refresh(links_.external_addresses);
   engine_.emplace(policy_for(settings_, links_), random_, &*sockets_);
@@ -142,11 +150,11 @@ void Daemon::set_up() {
   port_forwards_.emplace(*engine_);
   load_quarantine();
   apply_policy(true);
-  replace_stale_state();
   start_datapath();
-  if (forward_block_) std::exchange(forward_block_, std::nullopt)->open();
   control_ = std::make_unique<ControlServer>(*this, settings_.control_path, settings_.control_group);
   control_->start();
+  forward_block_->open();
+  stays_shut_ = false;
   announce();
 }
 
@@ -161,30 +169,54 @@ void Daemon::load_quarantine() {
   engine_->subscribe(*port_quarantine_);
 }
 
-void Daemon::take_down() noexcept {
+bool Daemon::take_down() noexcept {
   if (control_) control_->stop();
   if (backend_) {
     backend_->stop();
     backend_->uninstall();
   }
-  if (!journal_ || journal_->stale()) return;  // what an earlier natd left keeps the way shut
-  if (forward_block_) {
+  if (!journal_ || journal_->stale()) return true;  // what an earlier natd left keeps the way shut
+  const bool done = take_back();
+  if (!done) log_error(journal_->advice());
+  if (done && backend_) log_info("took down what was set up");
+  if (stays_shut_) {
     log_warning("nothing passes between " + links_.internal + " and " + links_.external +
                 " until natd runs; `natd --cleanup` opens the way");
-    return;
   }
-  const auto failures = journal_->undo_all();
-  for (const std::string& failure : failures) log_error(failure);
-  if (backend_ && failures.empty()) log_info("took down what was set up");
+  return done;
 }
 
-void Daemon::replace_stale_state() {
-  if (!journal_->stale()) return;
-  log_notice("an earlier natd ended without cleaning up in this network namespace; undoing what it changed");
-  forward_block_.emplace(links_.internal, links_.external);
-  if (!forward_block_->problem().empty()) log_warning(forward_block_->problem());
-  for (const std::string& failure : journal_->undo_all()) log_warning(failure);
-  forward_block_->record(*journal_);
+bool Daemon::take_back() noexcept {
+  std::optional<Undo> kept;
+  if (stays_shut_) {
+    kept = ForwardBlock::undo();
+    try {
+      forward_block_->shut();
+    } catch (const std::exception& error) {
+      log_error(std::string(error.what()) + "; so what was set up stays in its place");
+      return false;
+    }
+  }
+  const auto failures = journal_->undo_all(kept);
+  for (const std::string& failure : failures) log_error(failure);
+  return failures.empty();
+}
+
+// Before anything else is changed, so that there is no moment of the start in which untranslated packets
+// pass.
+void Daemon::shut_the_way() {
+  const bool stale = journal_->stale();
+  const bool ended_shut = journal_->holds_only(ForwardBlock::undo());
+  forward_block_.emplace(*journal_, links_.internal, links_.external);
+  forward_block_->shut();
+  journal_->take_changes();  // the log tells of what stands while natd runs
+  stays_shut_ = stale;
+  if (!stale) return;
+  if (!ended_shut) {
+    log_notice(
+        "an earlier natd ended without cleaning up in this network namespace; undoing what it changed");
+  }
+  for (const std::string& failure : journal_->undo_all(ForwardBlock::undo())) log_warning(failure);
 }
 
 void Daemon::require_interfaces() const {
@@ -214,16 +246,13 @@ void Daemon::start_datapath() {
 }
 
 bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
-  const std::size_t before = journal_->changes().size();
   try {
     backend_ =
         kind == DatapathKind::tun ? make_tun(settings_, *journal_) : make_nfqueue(settings_, *journal_);
     claim_addresses(*journal_, settings_.external_interface, settings_.extra_addresses);
     backend_->install(links_, local_ports_);
     backend_->start(*engine_);
-    for (std::size_t i = before; i < journal_->changes().size(); ++i) {
-      log_info("set up: " + journal_->changes()[i]);
-    }
+    for (const std::string& change : journal_->take_changes()) log_info("when it ends, natd will " + change);
     return true;
   } catch (const std::runtime_error& error) {
     why_not = error.what();
@@ -233,8 +262,7 @@ bool Daemon::try_datapath(DatapathKind kind, std::string& why_not) {
     backend_->uninstall();
     backend_.reset();
   }
-  for (const std::string& failure : journal_->undo_all()) log_warning(failure);
-  if (forward_block_) forward_block_->record(*journal_);
+  for (const std::string& failure : journal_->undo_all(ForwardBlock::undo())) log_warning(failure);
   return false;
 }
 

@@ -41,9 +41,11 @@ class Daemon : public Service {
   Daemon(Settings settings, Load load);
   ~Daemon() override;
 
-  // Serves until SIGTERM or SIGINT. A second one ends the process at once. Throws std::runtime_error, with
-  // what was set up taken down again, when natd cannot start.
-  void run();
+  // Serves until SIGTERM or SIGINT, or until SIGUSR1, after which nothing passes until the next start. A
+  // second one ends the process at once. Returns whether everything that was set up could be taken down
+  // again; the log says what could not. Throws std::runtime_error, with what was set up taken down again,
+  // when natd cannot start.
+  bool run();
 
   // --- Service
   SharedEngine& shared_engine() override { return *engine_; }
@@ -59,8 +61,9 @@ class Daemon : public Service {
 
  private:
   void set_up();
-  void take_down() noexcept;
-  void replace_stale_state();
+  bool take_down() noexcept;
+  bool take_back() noexcept;
+  void shut_the_way();
   void load_quarantine();
   void require_interfaces() const;
   void start_datapath();
@@ -103,7 +106,8 @@ class Daemon : public Service {
   TimePoint started_ = monotonic_now();
   std::optional<Instance> instance_;
   std::optional<Journal> journal_;
-  std::optional<ForwardBlock> forward_block_;  // while stale state is replaced
+  std::optional<ForwardBlock> forward_block_;
+  bool stays_shut_ = false;  // the way, when natd ends now
   std::optional<LinkMonitor> monitor_;
   std::optional<SocketTable> sockets_;
   LocalPorts local_ports_;

@@ -9,6 +9,7 @@
 #include "natd/daemon.h"
 #include "natd/datapath/replay/replay.h"
 #include "natd/observe/log.h"
+#include "natd/system/leftovers.h"
 #include "natd/system/privilege.h"
 
 namespace {
@@ -31,6 +32,7 @@ int clean_up() {
   require_privileges();
   const Instance instance;
   Journal journal;
+  journal.add_leftovers(find_leftovers());
   if (!journal.stale()) {
     std::puts("natd: there is nothing to clean up in this network namespace");
     return 0;
@@ -38,7 +40,10 @@ int clean_up() {
   for (const std::string& step : journal.pending()) std::printf("natd: %s\n", step.c_str());
   const auto failures = journal.undo_all();
   for (const std::string& failure : failures) log_error(failure);
-  if (!failures.empty()) return 1;
+  if (!failures.empty()) {
+    log_error(journal.advice());
+    return 1;
+  }
   std::puts("natd: cleaned up what an earlier natd had left");
   return 0;
 }
@@ -70,8 +75,7 @@ int run_replay(const CommandLine& line) {
 int run_daemon(const CommandLine& line) {
   const auto settings = load_settings(line);
   if (!settings) return complain(settings.problems());
-  Daemon(*settings, [&line] { return load_settings(line); }).run();
-  return 0;
+  return Daemon(*settings, [&line] { return load_settings(line); }).run() ? 0 : 1;
 }
 
 int run(const CommandLine& line) {

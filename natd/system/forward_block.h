@@ -1,8 +1,10 @@
-// Keeps the way between the two interfaces shut while a starting natd replaces what a killed one has left.
-// What is left behind lets nothing pass; without it, and before the new datapath stands, a kernel that
-// forwards would send internal addresses out and let remote hosts in.
+// Keeps the way between the two interfaces shut while natd starts, and, when it is asked to, between its end
+// and its next start: without it a kernel that forwards would send internal addresses out and let remote
+// hosts in.
 //
-// The way stays shut when natd cannot start after all, until it can or `natd --cleanup` opens it.
+// It is a table of one fixed name, written down in the journal before it is there. Where natd found something
+// of an earlier natd's, or was told to end with the way shut, it stays shut until natd runs or `natd
+// --cleanup` opens it.
 #pragma once
 
 #include <string>
@@ -13,20 +15,22 @@ namespace nat {
 
 class ForwardBlock {
  public:
-  // Shuts the way. When that is not possible (nft is missing), problem() says so.
-  ForwardBlock(const std::string& internal, const std::string& external);
+  // `journal` must outlive it.
+  ForwardBlock(Journal& journal, std::string internal, std::string external);
 
-  // Shuts it again if need be, and writes down how to open it. Throws std::runtime_error.
-  void record(Journal& journal) const;
-  void open() const;
+  // Writes down how to open the way, and shuts it; does nothing more where it is shut already. Throws
+  // std::runtime_error.
+  void shut();
+  // Throws std::runtime_error when the way stays shut.
+  void open();
 
-  // A sentence for the operator; empty mostly.
-  const std::string& problem() const { return problem_; }
+  // What opens the way, as the journal has it.
+  static Undo undo();
 
  private:
-  std::string remove_;
-  std::string rules_;
-  std::string problem_;
+  Journal& journal_;
+  std::string internal_;
+  std::string external_;
 };
 
 }  // namespace nat

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <stdexcept>
 
 #include <sys/socket.h>
@@ -23,6 +24,13 @@ std::string namespace_file(const std::string& directory, const char* suffix) {
         std::strerror(errno) + "; is /proc mounted?");
   }
   return directory + "/netns-" + std::to_string(status.st_ino) + suffix;
+}
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string line;
+  std::getline(file, line);
+  return line;
 }
 
 std::uint64_t namespace_cookie() {

@@ -1,17 +1,17 @@
 #include "natd/system/pool_addresses.h"
 
 #include <memory>
-#include <set>
 #include <stdexcept>
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
+#include "natd/system/command.h"
 #include "natd/system/journal.h"
+#include "natd/system/sysctl.h"
 
 namespace nat {
-namespace {
 
 std::set<Address> addresses_of(const std::string& interface) {
   ifaddrs* list = nullptr;
@@ -27,16 +27,17 @@ std::set<Address> addresses_of(const std::string& interface) {
   return found;
 }
 
-}  // namespace
-
 void claim_addresses(Journal& journal, const std::string& interface, std::span<const Address> addresses) {
   if (addresses.empty()) return;
   const std::set<Address> present = addresses_of(interface);
   for (const Address address : addresses) {
     if (present.contains(address)) continue;
     const std::string whole = address.to_string() + "/32";
-    journal.run({"ip", "address", "add", whole, "dev", interface},
-                {"ip", "address", "del", whole, "dev", interface});
+    journal.note(RemoveAddress{interface, address});
+    const CommandResult result = run_command({"ip", "address", "add", whole, "dev", interface});
+    if (result.status != 0) {
+      throw std::runtime_error("cannot put " + whole + " on " + interface + ": " + words_of(result.output));
+    }
   }
 }
 

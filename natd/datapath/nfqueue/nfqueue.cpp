@@ -21,6 +21,7 @@
 #include "natd/datapath/nfqueue/queue_target.h"
 #include "natd/datapath/nfqueue/rules.h"
 #include "natd/datapath/nfqueue/worker.h"
+#include "natd/system/command.h"
 
 namespace nat {
 namespace {
@@ -29,7 +30,9 @@ constexpr const char* kStatisticsFile = "/proc/net/netfilter/nfnetlink_queue";
 
 void run_nft(const std::string& rules) {
   const CommandResult result = run_command({"nft", "-f", "-"}, rules);
-  if (result.status != 0) throw std::runtime_error("nft refused to change the table natd: " + result.output);
+  if (result.status != 0)
+    throw std::runtime_error("nft refused to change the table natd: " + result.output +
+                             (result.status == 127 ? "; install it (Debian: nftables)" : ""));
 }
 
 // For the ICMP errors that the engine makes: whole IP packets, marked so that the rules let them pass.
@@ -108,9 +111,9 @@ void Nfqueue::install_rules(const Links& links) {
                      settings_.first_queue, settings_.queues, true};
   const std::string probe = queue_statement_probe(rules.first_queue, rules.queues);
   rules.queue_statement = run_command({"nft", "--check", "-f", "-"}, probe).status == 0;
-  journal_.run({"nft", "-f", "-"}, {"nft", "add table ip natd; delete table ip natd"},
-               table_rules(rules) + address_rules(links.external_addresses) + port_rules_ +
-                   exempt_rules(kTable, settings_.policy.exempt));
+  journal_.note(RemoveTable{kTable});
+  run_nft(table_rules(rules) + address_rules(links.external_addresses) + port_rules_ +
+          exempt_rules(kTable, settings_.policy.exempt));
   if (!rules.queue_statement) add_queue_target(rules.first_queue, rules.queues);
 }
 

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "natd/datapath/backend.h"
+#include "natd/system/own_names.h"
 #include "translation/policy/policy.h"
 
 namespace nat {
 
-inline constexpr const char* kTable = "natd";
 inline constexpr const char* kQueueChain = "to_natd";
 
 // Packet marks carry natd's decision from one hook to a later one. The upper half is natd's, the lower half

@@ -124,8 +124,8 @@ std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exe
   const auto drop = [](const std::string& from, const char* device, const std::string& to) {
     return "    iifname { \"" + from + "\", \"" + device + "\" } oifname \"" + to + "\" drop\n";
   };
-  return tun_safety_net_removal() +
-         "\ntable ip natd_tun {\n"
+  return "add table ip natd_tun\ndelete table ip natd_tun\n"
+         "table ip natd_tun {\n"
          "  chain from_exempt { }\n"
          "  chain to_exempt { }\n"
          "  chain forward {\n"
@@ -151,7 +151,5 @@ std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exe
          "}\n" +
          exempt_rules(kTunTable, exempt);
 }
-
-std::string tun_safety_net_removal() { return "add table ip natd_tun; delete table ip natd_tun"; }
 
 }  // namespace nat

@@ -23,15 +23,13 @@
 #include <vector>
 
 #include "natd/datapath/backend.h"
+#include "natd/system/own_names.h"
 #include "translation/policy/policy.h"
 
 namespace nat {
 
 inline constexpr const char* kTunInternal = "natd-int";
 inline constexpr const char* kTunExternal = "natd-ext";
-// Marks each rule and route as natd's (see /etc/iproute2/rt_protos), so that one command removes them all.
-inline constexpr const char* kTunRouteProtocol = "78";
-inline constexpr const char* kTunLinkGroup = "5128";
 
 struct TunInputs {
   Links links;
@@ -49,12 +47,6 @@ struct TunRouting {
 
 TunRouting tun_routing(const TunInputs& inputs);
 
-// The kernel's rule for local addresses, and natd's copy of it behind its own: what follows `ip rule add`.
-// The copy says that it is the kernel's, too: whoever tidies up foreign rules must not take the gateway's
-// addresses away.
-inline constexpr const char* kTunFirstLocalRule = "pref 0 lookup local protocol kernel";
-inline constexpr const char* kTunLocalRule = "pref 4 lookup local protocol kernel";
-
 // Input of `ip -batch -` that leads from one state to the other: new lines first, so that no packet falls
 // between.
 std::string tun_batch(const TunRouting& before, const TunRouting& after);
@@ -63,8 +55,5 @@ std::string tun_batch(const TunRouting& before, const TunRouting& after);
 // no socket is, neither a RST nor a port-unreachable message shows this to the outside (`gateway_ports` are
 // the gateway's own). It stays when natd is killed. What exempt remotes send crosses: natd leaves that alone.
 std::string tun_safety_net(const Links& links, const std::vector<Exemption>& exempt, PortRange gateway_ports);
-inline constexpr const char* kTunTable = "natd_tun";
-// The same as an argument of nft(8); does no harm when there is none.
-std::string tun_safety_net_removal();
 
 }  // namespace nat

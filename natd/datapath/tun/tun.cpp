@@ -22,6 +22,7 @@
 #include "natd/datapath/tun/worker.h"
 #include "natd/observe/log.h"
 #include "natd/system/command.h"
+#include "natd/system/local_rules.h"
 
 namespace nat {
 namespace {
@@ -63,26 +64,17 @@ std::string checked(const std::vector<std::string>& command, const std::string& 
   return std::move(result.output);
 }
 
-// The argument vector of `ip rule`.
-std::vector<std::string> rule(const char* verb, const char* words) {
-  std::vector<std::string> command{"ip", "-4", "rule", verb};
-  std::istringstream stream(words);
-  for (std::string word; stream >> word;) command.push_back(word);
-  return command;
-}
-
 bool reverse_path_checked() {
   std::ifstream file("/proc/sys/net/ipv4/conf/all/rp_filter");
   int value = 0;
   return !(file >> value) || value != 0;
 }
 
-// The group that `ip link show` names.
 std::string link_group(const std::string& interface) {
-  const std::string shown = checked({"ip", "-o", "link", "show", "dev", interface});
+  const std::string shown = checked({"ip", "-N", "-o", "link", "show", "dev", interface});
   const std::string word = " group ";
   const auto begin = shown.find(word);
-  if (begin == std::string::npos) return "default";
+  if (begin == std::string::npos) return "0";
   const auto from = begin + word.size();
   return shown.substr(from, shown.find(' ', from) - from);
 }
@@ -143,8 +135,8 @@ class Tun : public Backend {
 void Tun::install(const Links& links, const LocalPorts& local) {
   links_ = links;
   local_ = local;
-  journal_.run({"nft", "-f", "-"}, {"nft", tun_safety_net_removal()},
-               tun_safety_net(links, exempt_, gateway_ports_));
+  journal_.note(RemoveTable{kTunTable});
+  checked({"nft", "-f", "-"}, tun_safety_net(links, exempt_, gateway_ports_));
   internal_.emplace(kTunInternal, queues_);
   external_.emplace(kTunExternal, queues_);
   set_up_device(*internal_);
@@ -171,18 +163,17 @@ void Tun::set_up_device(const TunDevice& device) const {
 }
 
 void Tun::lead_packets_here() {
-  const std::vector<std::string> drop_routes{"ip",    "-4",  "route", "flush",
-                                             "table", "all", "proto", kTunRouteProtocol};
-  const std::vector<std::string> drop_rules{"ip", "-4", "rule", "flush", "protocol", kTunRouteProtocol};
   const TunRouting wanted = tun_routing(inputs());
-  journal_.run(kIpBatch, drop_routes, tun_batch({}, {{}, wanted.routes}));
+  journal_.note(RemoveRoutes{});
+  checked(kIpBatch, tun_batch({}, {{}, wanted.routes}));
   // The kernel's rule for local addresses stands before all others; natd's copy of it takes over.
-  journal_.run(rule("add", kTunLocalRule), rule("del", kTunLocalRule));
-  journal_.run(kIpBatch, drop_rules, tun_batch({}, {wanted.rules, {}}));
+  const LocalRules there = read_local_rules();
+  journal_.note(RestoreLocalRule{there.kernels});
+  if (!there.copy) checked(rule_command("add", kTunLocalRule));
+  journal_.note(RemoveRules{});
+  checked(kIpBatch, tun_batch({}, {wanted.rules, {}}));
   routing_ = wanted;
-  const std::string first = checked({"ip", "-4", "rule", "show", "pref", "0"});
-  if (first.find("lookup local") == std::string::npos) return;
-  journal_.run(rule("del", kTunFirstLocalRule), rule("add", kTunFirstLocalRule));
+  if (there.kernels) checked(rule_command("del", kTunFirstLocalRule));
 }
 
 // What the two interfaces need; again when one was away.
@@ -190,11 +181,8 @@ void Tun::prepare_links() {
   if (links_.external_index != 0) {
     const std::string group = link_group(links_.external);
     if (group != kTunLinkGroup) {
-      const std::vector<std::string> set_group{"ip", "link", "set", "dev", links_.external, "group"};
-      auto to_ours = set_group, to_old = set_group;
-      to_ours.push_back(kTunLinkGroup);
-      to_old.push_back(group);
-      journal_.run(to_ours, to_old);
+      journal_.note(RestoreLinkGroup{links_.external, static_cast<std::uint32_t>(std::stoul(group))});
+      checked({"ip", "link", "set", "dev", links_.external, "group", kTunLinkGroup});
     }
     journal_.set_sysctl("net/ipv4/conf/" + links_.external + "/forwarding", "1");
   }
