@@ -19,6 +19,7 @@
 #include "natd/system/overlap.h"
 #include "natd/system/pool_addresses.h"
 #include "natd/system/privilege.h"
+#include "natd/system/stale_files.h"
 
 namespace nat {
 namespace {
@@ -134,6 +135,9 @@ bool Daemon::run() {
 void Daemon::set_up() {
   require_privileges();
   instance_.emplace();
+  if (const std::size_t removed = remove_stale_files(kStateDirectory); removed > 0) {
+    log_info("removed " + count(removed, "file") + " of network namespaces that are gone");
+  }
   journal_.emplace();
   journal_->add_leftovers(find_leftovers());
   monitor_.emplace(settings_.internal_interface, settings_.external_interface, settings_.extra_addresses);

@@ -11,6 +11,7 @@
 #include "natd/observe/log.h"
 #include "natd/system/leftovers.h"
 #include "natd/system/privilege.h"
+#include "natd/system/stale_files.h"
 
 namespace {
 
@@ -31,6 +32,7 @@ int check_config(const CommandLine& line) {
 int clean_up() {
   require_privileges();
   const Instance instance;
+  remove_stale_files(kStateDirectory);
   Journal journal;
   journal.add_leftovers(find_leftovers());
   if (!journal.stale()) {
