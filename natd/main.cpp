@@ -17,9 +17,12 @@ namespace {
 
 using namespace nat;
 
+// The same mistake will be there at the next start, too: natd.service does not start natd again.
+constexpr int kWrongSettings = 2;
+
 int complain(const Diagnostics& problems) {
   std::fputs(to_string(problems).c_str(), stderr);
-  return 1;
+  return kWrongSettings;
 }
 
 int check_config(const CommandLine& line) {
@@ -105,11 +108,7 @@ int run(const CommandLine& line) {
 int main(int argc, char** argv) {
   try {
     const auto line = parse_command_line({argv + 1, argv + argc});
-    if (!line) {
-      complain(line.problems());
-      return 2;
-    }
-    return run(*line);
+    return line ? run(*line) : complain(line.problems());
   } catch (const std::exception& error) {
     log_error(error.what());
     return 1;
