@@ -221,6 +221,11 @@ std::optional<OptionError> read_datapath(const Option& option, std::string_view 
   return read_word(option, text, "a datapath", field);
 }
 
+std::optional<OptionError> read_connection_tracking(const Option& option, std::string_view text,
+                                                    ConnectionTracking& field) {
+  return read_word(option, text, "auto, yes or no", field);
+}
+
 std::optional<OptionError> read_path(const Option& option, std::string_view text, std::string& field) {
   if (!text.starts_with('/') || text.size() > kLongestSocketPath)
     return not_a(option, text, "a path for a socket");
@@ -246,6 +251,7 @@ std::string write_value(UnsolicitedSyn value) { return to_string(value); }
 std::string write_value(AddressOptions value) { return to_string(value); }
 std::string write_value(SynAnswer value) { return to_string(value); }
 std::string write_value(DatapathKind value) { return to_string(value); }
+std::string write_value(ConnectionTracking value) { return to_string(value); }
 std::string write_value(PortRange value) { return format_port_range(value); }
 std::string write_value(Address value) { return value.to_string(); }
 std::string write_value(const Prefix& value) { return value.to_string(); }
@@ -337,6 +343,8 @@ std::string_view syntax(Kind kind) {
       return "the name that 'ip link' shows, at most 15 characters";
     case Kind::datapath:
       return "auto, nfqueue or tun";
+    case Kind::connection_tracking:
+      return "auto, yes or no";
     case Kind::path:
       return "an absolute path of at most 107 characters";
     case Kind::group:
@@ -362,6 +370,8 @@ std::vector<std::string_view> choices(Kind kind) {
       return {to_string(SynAnswer::none), to_string(SynAnswer::reset), to_string(SynAnswer::icmp)};
     case Kind::datapath:
       return {"auto", "nfqueue", "tun"};
+    case Kind::connection_tracking:
+      return {"auto", "yes", "no"};
     default:
       return {};
   }

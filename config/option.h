@@ -31,6 +31,7 @@ enum class Kind : std::uint8_t {
   networks,
   interface,
   datapath,
+  connection_tracking,
   path,
   group,
 };

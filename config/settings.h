@@ -16,14 +16,19 @@ namespace nat {
 enum class DatapathKind : std::uint8_t { automatic, nfqueue, tun };
 const char* to_string(DatapathKind kind);
 
+// Whether the kernel tracks the connections that natd translates.
+enum class ConnectionTracking : std::uint8_t { automatic, yes, no };
+const char* to_string(ConnectionTracking tracking);
+
 struct Settings {
   std::string internal_interface;
   std::string external_interface;
 
   DatapathKind datapath = DatapathKind::automatic;
-  unsigned queues = 2;                // of packets; each has a thread
-  std::uint16_t first_queue = 5060;   // number of the first netfilter queue
-  std::uint32_t queue_length = 8192;  // packets the kernel may hold for each queue
+  unsigned queues = 2;                                           // of packets; each has a thread
+  std::uint16_t first_queue = 5060;                              // number of the first netfilter queue
+  std::uint32_t queue_length = 8192;                             // packets the kernel may hold for each queue
+  ConnectionTracking conntrack = ConnectionTracking::automatic;  // of the netfilter queue datapath
 
   // External addresses besides those of the external interface; natd puts them on it while it runs.
   std::vector<Address> extra_addresses;

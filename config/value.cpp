@@ -174,4 +174,16 @@ const char* to_string(DatapathKind kind) {
   return "unknown";
 }
 
+const char* to_string(ConnectionTracking tracking) {
+  switch (tracking) {
+    case ConnectionTracking::automatic:
+      return "auto";
+    case ConnectionTracking::yes:
+      return "yes";
+    case ConnectionTracking::no:
+      return "no";
+  }
+  return "unknown";
+}
+
 }  // namespace nat

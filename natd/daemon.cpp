@@ -19,6 +19,7 @@
 #include "natd/system/overlap.h"
 #include "natd/system/pool_addresses.h"
 #include "natd/system/privilege.h"
+#include "natd/system/ruleset.h"
 #include "natd/system/stale_files.h"
 
 namespace nat {
@@ -319,6 +320,7 @@ void Daemon::serve() {
 
 void Daemon::every_second() {
   guarded("reading the gateway's own sockets", [&] { refresh_local_ports(); });
+  guarded("following the rules of netfilter", [&] { follow_ruleset(); });
   const TimePoint now = monotonic_now();
   Counters counters;
   {
@@ -342,11 +344,42 @@ void Daemon::warn_of_quarantine_problem() {
   quarantine_problem_ = std::move(problem);
 }
 
+// A port that a mapping has stays the mapping's: the engine sees its packets, and gives to the socket what no
+// session has.
 void Daemon::refresh_local_ports() {
-  const LocalPorts ports = sockets_->refresh(links().external_addresses);
+  const std::vector<Address> addresses = links().external_addresses;
+  LocalPorts ports = sockets_->refresh(addresses);
+  leave_out_mapped(Protocol::tcp, ports.tcp, addresses);
+  leave_out_mapped(Protocol::udp, ports.udp, addresses);
   if (ports == local_ports_) return;
   local_ports_ = ports;
   backend_->local_ports_changed(local_ports_);
+}
+
+void Daemon::leave_out_mapped(Protocol protocol, PortSet& ports, const std::vector<Address>& addresses) {
+  std::vector<Endpoint> asked;
+  const auto ask = [&] {
+    const auto engine = engine_->lock();
+    for (const Endpoint endpoint : asked) {
+      if (engine->is_mapped(protocol, endpoint)) ports.reset(endpoint.port);
+    }
+    asked.clear();
+  };
+  for (std::size_t port = 1; port < ports.size(); ++port) {
+    if (!ports.test(port)) continue;
+    for (const Address address : addresses) {
+      asked.push_back({address, static_cast<std::uint16_t>(port)});
+      if (asked.size() == kVisitBudget) ask();
+    }
+  }
+  ask();
+}
+
+void Daemon::follow_ruleset() {
+  const std::uint32_t generation = ruleset_generation();
+  if (generation == ruleset_generation_) return;
+  ruleset_generation_ = generation;
+  backend_->ruleset_changed();
 }
 
 std::optional<TimePoint> Daemon::refresh_links() {

@@ -76,6 +76,8 @@ class Daemon : public Service {
   // Says when to look again, where an address is given time to come back.
   std::optional<TimePoint> refresh_links();
   void refresh_local_ports();
+  void leave_out_mapped(Protocol protocol, PortSet& ports, const std::vector<Address>& addresses);
+  void follow_ruleset();
   void every_second();
   void write_mapping_log();
   void warn_of_overlaps();
@@ -110,7 +112,8 @@ class Daemon : public Service {
   bool stays_shut_ = false;  // the way, when natd ends now
   std::optional<LinkMonitor> monitor_;
   std::optional<SocketTable> sockets_;
-  LocalPorts local_ports_;
+  LocalPorts local_ports_;  // as the datapath has them
+  std::uint32_t ruleset_generation_ = 0;
   KernelRandom random_;
   ExhaustionWatch exhaustion_;
   MappingLog mapping_log_;

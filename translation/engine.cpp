@@ -163,6 +163,12 @@ std::optional<MappingView> Engine::static_mapping(MappingId id, TimePoint now) c
   return view_mapping(state, found->second.mapping);
 }
 
+bool Engine::is_mapped(Protocol protocol, Endpoint external) const {
+  const State& state = pipeline_->state();
+  const std::uint32_t mapping = state.mappings.find_external(protocol, external);
+  return mapping != kNone && state.alive(mapping);
+}
+
 std::optional<PortUse> Engine::port_use(Endpoint external, TimePoint now) const {
   pipeline_->state().begin_call(now);
   return nat::port_use(pipeline_->state(), external);

@@ -127,6 +127,8 @@ class Engine {
                       const std::function<void(const SessionView&)>& sink) const;
   // A configured or leased mapping by its id; nothing when there is none.
   std::optional<MappingView> static_mapping(MappingId id, TimePoint now) const;
+  // Whether a live mapping has the external endpoint.
+  bool is_mapped(Protocol protocol, Endpoint external) const;
   // Who has the external endpoint now, or had it until it came into quarantine; nothing for an address of
   // others.
   std::optional<PortUse> port_use(Endpoint external, TimePoint now) const;

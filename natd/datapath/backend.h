@@ -28,6 +28,8 @@ class Backend : public PacketOutput {
   // While running, from the daemon's main thread.
   virtual void links_changed(const Links& links) = 0;
   virtual void local_ports_changed(const LocalPorts& local) = 0;
+  // Something else has changed rules of netfilter.
+  virtual void ruleset_changed() = 0;
   // From any thread. Those of the settings are in place once the datapath is installed.
   virtual void exemptions_changed(const std::vector<Exemption>& exempt) = 0;
 

@@ -92,6 +92,8 @@ std::string_view placeholder_of(Kind kind) {
       return "refuse | blank";
     case Kind::datapath:
       return "auto | nfqueue | tun";
+    case Kind::connection_tracking:
+      return "auto | yes | no";
     case Kind::path:
       return "path";
     case Kind::group:

@@ -323,6 +323,8 @@ TEST(EngineUdp, WhatIsNotTranslatedIsDroppedAndCounted) {
     EXPECT_EQ(gateway.from_inside(packet).reason, Reason::unsupported_protocol);
   }
   EXPECT_EQ(gateway.count(Reason::unsupported_protocol), 3U);
+  const Octets tunnel = other_protocol(address("192.0.2.31"), address("203.0.113.11"), 47);
+  EXPECT_EQ(gateway.from_outside(tunnel).reason, Reason::gateway_traffic) << "it ends here";
   EXPECT_EQ(gateway.from_inside(udp(kIn1, kOut1).ip_options({131, 7, 4, 192, 0, 2, 9, 0})).reason,
             Reason::source_route);
   EXPECT_EQ(gateway.observed().refusals.size(), 4U);

@@ -85,7 +85,21 @@ TEST(Settle, DropIsADropEverywhere) {
   auto octets = packet(Protocol::udp, kInside, kFirst);
   for (const HookPoint hook_point :
        {HookPoint::inbound, HookPoint::hairpin, HookPoint::outbound, HookPoint::own}) {
+    EXPECT_FALSE(queue_verdict(hook_point, verdict(Reason::spoofed_source), octets, 0, links()).accept);
+    if (hook_point == HookPoint::inbound) continue;
     EXPECT_FALSE(queue_verdict(hook_point, verdict(Reason::no_mapping), octets, 0, links()).accept);
+  }
+}
+
+// A rule behind the translators of others drops what still has our address.
+TEST(Settle, WhatIsNoMappingsMayBeAnothersFromOutside) {
+  auto octets = packet(Protocol::udp, kInside, kFirst);
+  for (const Reason reason : {Reason::no_mapping, Reason::unsolicited_syn, Reason::filtered_by_port,
+                              Reason::tcp_no_session, Reason::icmp_no_session}) {
+    const QueueVerdict settled = queue_verdict(HookPoint::inbound, verdict(reason), octets, 0x70008, links());
+    EXPECT_TRUE(settled.accept);
+    EXPECT_FALSE(settled.rewritten);
+    EXPECT_EQ(settled.mark, kMarkUnclaimed | 8);
   }
 }
 

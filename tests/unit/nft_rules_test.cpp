@@ -132,6 +132,35 @@ TEST(PortRules, WriteTheWholeRangeInShort) {
   EXPECT_TRUE(has(port_rules(ports, kGatewayPorts), "gateway_udp { 0-65535 }"));
 }
 
+TEST(TableRules, LeaveTunnelsAndContactsToTheGateway) {
+  const std::string rules = chain(table_rules(settings()), "sort_out");
+  EXPECT_LT(rules.find("ip protocol != { tcp, udp, icmp } return"), rules.find("frag-off"))
+      << "fragments of a tunnel too";
+  EXPECT_TRUE(has(rules, "ip saddr . ip protocol . th sport . th dport @contacted return"));
+  const std::string others = chain(table_rules(settings()), "of_others");
+  EXPECT_LT(others.find("iifname \"lan0\" return"), others.find("update @contacted"))
+      << "what natd translates is not theirs";
+}
+
+TEST(TableRules, DropWhatNobodyClaimsBehindOtherTranslators) {
+  const std::string rules = chain(table_rules(settings()), "after_other_nat");
+  EXPECT_TRUE(has(rules, "priority -99"));
+  EXPECT_TRUE(has(rules, "ip daddr @pool counter name unclaimed drop"));
+}
+
+TEST(TrackingRules, LeaveNothingTrackedOrLetNoRuleTranslateIt) {
+  const std::string off = tracking_rules(settings(), false, {});
+  EXPECT_TRUE(has(off, "add rule ip natd not_tracked notrack\n"));
+  EXPECT_TRUE(has(off, "delete chain ip natd keeps_source\n"));
+  const std::string on =
+      tracking_rules(settings(), true, {*Prefix::parse("10.0.0.0/24"), *Prefix::parse("0.0.0.0/0")});
+  EXPECT_FALSE(has(on, "notrack"));
+  EXPECT_FALSE(has(on, "delete chain"));
+  EXPECT_TRUE(
+      has(on, "iifname \"lan0\" oifname \"wan0\" ip saddr 10.0.0.0/24 snat ip prefix to 10.0.0.0/24\n"));
+  EXPECT_FALSE(has(on, "0.0.0.0/0")) << "nft has no word for it";
+}
+
 // nft checks rules against the kernel of a network namespace, and changes nothing.
 TEST(AllRules, AreTakenByNft) {
   RuleSettings rules = settings();
@@ -139,7 +168,8 @@ TEST(AllRules, AreTakenByNft) {
   LocalPorts ports;
   ports.tcp.set(22);
   const std::string text =
-      table_rules(rules) + address_rules({Address(203, 0, 113, 11)}) + port_rules(ports, kGatewayPorts);
+      table_rules(rules) + address_rules({Address(203, 0, 113, 11)}) + port_rules(ports, kGatewayPorts) +
+      tracking_rules(rules, true, {*Prefix::parse("10.0.0.0/24")}) + tracking_rules(rules, false, {});
   bool allowed = false;
   CommandResult result;
   std::thread([&] {

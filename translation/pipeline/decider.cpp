@@ -38,7 +38,9 @@ Route Decider::route(const PacketView& view, const Packet& packet, Realm in) con
   if (!view.translatable()) {
     if (packet.from_gateway) return {Way::ends, Reason::not_ours};
     const bool icmp = view.ip_protocol() == static_cast<std::uint8_t>(Protocol::icmp);
-    return {Way::ends, icmp ? Reason::icmp_unsupported : Reason::unsupported_protocol};
+    if (icmp) return {Way::ends, Reason::icmp_unsupported};
+    // No mapping has it, so it is of a tunnel that ends here.
+    return {Way::ends, internal ? Reason::unsupported_protocol : Reason::gateway_traffic};
   }
   if (view.icmp_error()) {
     if (view.fragmented()) return {Way::ends, Reason::icmp_fragmented};

@@ -59,6 +59,23 @@ QueueVerdict hairpin_verdict(const Verdict& verdict, std::span<std::uint8_t> oct
   return {.accept = true, .rewritten = true, .marked = true, .mark = with_mark(mark, hairpin_mark(*place))};
 }
 
+// Whether the packet is no mapping's, so that it may be another NAT's.
+bool unclaimed(Reason reason) {
+  switch (reason) {
+    case Reason::no_mapping:
+    case Reason::unsolicited_syn:
+    case Reason::filtered_by_address:
+    case Reason::filtered_by_port:
+    case Reason::tcp_no_session:
+    case Reason::echo_no_session:
+    case Reason::icmp_no_session:
+    case Reason::fragment_of_refused:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 std::optional<HookPoint> hook_point_of(const QueuedPacket& packet, const Links& links) {
@@ -85,7 +102,8 @@ QueueVerdict queue_verdict(HookPoint hook_point, const Verdict& verdict, std::sp
     case Action::forward:
       break;
     default:
-      return {};
+      if (hook_point != HookPoint::inbound || !unclaimed(verdict.reason)) return {};
+      return {.accept = true, .marked = true, .mark = with_mark(mark, kMarkUnclaimed)};
   }
   switch (hook_point) {
     case HookPoint::inbound:

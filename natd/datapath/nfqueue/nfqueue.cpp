@@ -21,7 +21,9 @@
 #include "natd/datapath/nfqueue/queue_target.h"
 #include "natd/datapath/nfqueue/rules.h"
 #include "natd/datapath/nfqueue/worker.h"
+#include "natd/observe/log.h"
 #include "natd/system/command.h"
+#include "natd/system/ruleset.h"
 
 namespace nat {
 namespace {
@@ -69,6 +71,7 @@ class Nfqueue : public Backend {
   void stop() noexcept override;
   void links_changed(const Links& links) override;
   void local_ports_changed(const LocalPorts& local) override;
+  void ruleset_changed() override;
   void exemptions_changed(const std::vector<Exemption>& exempt) override {
     run_nft(exempt_rules(kTable, exempt));
   }
@@ -86,12 +89,16 @@ class Nfqueue : public Backend {
   Statistics read_statistics() const;
   void set_sysctls(const Links& links);
   void install_rules(const Links& links);
+  RuleSettings rule_settings(const Links& links) const;
+  bool wants_tracking() const;
+  std::string tracking_rules(const Links& links) const;
 
   const Settings settings_;
   Journal& journal_;
   SharedLinks links_;
   QueueDrops drops_;
   std::string port_rules_;  // as nft has them
+  bool tracked_ = false;    // connection tracking sees what natd translates
   Descriptor answers_;
   std::vector<std::unique_ptr<Queue>> queues_;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -101,19 +108,38 @@ void Nfqueue::install(const Links& links, const LocalPorts& local) {
   links_.store(std::make_shared<const HookLinks>(links));
   answers_ = open_answer_socket();
   port_rules_ = port_rules(local, settings_.gateway_ports);
+  tracked_ = wants_tracking();
   install_rules(links);
   set_sysctls(links);
 }
 
+RuleSettings Nfqueue::rule_settings(const Links& links) const {
+  return {links.internal,        links.external,   settings_.gateway_ports,
+          settings_.first_queue, settings_.queues, true};
+}
+
+bool Nfqueue::wants_tracking() const {
+  if (settings_.conntrack != ConnectionTracking::automatic) {
+    return settings_.conntrack == ConnectionTracking::yes;
+  }
+  return others_track_connections();
+}
+
+std::string Nfqueue::tracking_rules(const Links& links) const {
+  std::vector<Prefix> networks = settings_.policy.internal_networks;
+  networks.insert(networks.end(), links.internal_networks.begin(), links.internal_networks.end());
+  networks.insert(networks.end(), links.internal_routes.begin(), links.internal_routes.end());
+  return nat::tracking_rules(rule_settings(links), tracked_, networks);
+}
+
 // The table comes before forwarding is switched on, and drops what it would queue until the queues are there.
 void Nfqueue::install_rules(const Links& links) {
-  RuleSettings rules{links.internal,        links.external,   settings_.gateway_ports,
-                     settings_.first_queue, settings_.queues, true};
+  RuleSettings rules = rule_settings(links);
   const std::string probe = queue_statement_probe(rules.first_queue, rules.queues);
   rules.queue_statement = run_command({"nft", "--check", "-f", "-"}, probe).status == 0;
   journal_.note(RemoveTable{kTable});
   run_nft(table_rules(rules) + address_rules(links.external_addresses) + port_rules_ +
-          exempt_rules(kTable, settings_.policy.exempt));
+          exempt_rules(kTable, settings_.policy.exempt) + tracking_rules(links));
   if (!rules.queue_statement) add_queue_target(rules.first_queue, rules.queues);
 }
 
@@ -158,6 +184,9 @@ void Nfqueue::links_changed(const Links& links) {
   links_.store(std::make_shared<const HookLinks>(links));
   if (links.external_addresses != before->external_addresses)
     run_nft(address_rules(links.external_addresses));
+  if (links.internal_networks != before->internal_networks ||
+      links.internal_routes != before->internal_routes)
+    run_nft(tracking_rules(links));
   const bool there = links.internal_index != 0 && links.external_index != 0;
   const bool replaced =
       links.internal_index != before->internal_index || links.external_index != before->external_index;
@@ -169,6 +198,15 @@ void Nfqueue::local_ports_changed(const LocalPorts& local) {
   if (rules == port_rules_) return;
   run_nft(rules);
   port_rules_ = std::move(rules);
+}
+
+void Nfqueue::ruleset_changed() {
+  const bool wanted = wants_tracking();
+  if (wanted == tracked_) return;
+  tracked_ = wanted;
+  run_nft(tracking_rules(*links_.load()));
+  log_notice(wanted ? "other rules look at connections: the kernel tracks those that natd translates, too"
+                    : "no other rule looks at connections any more: what natd translates is not tracked");
 }
 
 void Nfqueue::release(const Released& released) {

@@ -11,14 +11,25 @@ namespace nat {
 namespace {
 
 // The table, with $words to be filled in. Priorities: -450 and -449 are before connection tracking (-200) and
-// its reassembly of fragments (-400), so that what natd translates is never tracked, and what it passes on
-// is; -150 is before the operator's filters (0); 110 is after the source translation of others (100).
+// its reassembly of fragments (-400), so that it sees the internal addresses, as after routing it does before
+// 110; -99 is after the destination translation of others (-100); -150 is before the operator's filters (0);
+// 110 and 120 are after the source translation of others (100).
 constexpr std::string_view kTableTemplate = R"(
 table ip natd {
 	set pool { type ipv4_addr; }
 	set gateway_tcp { type inet_service; flags interval; }
 	set gateway_udp { type inet_service; flags interval; }
+	# Remotes that others of this machine are in contact with by an external address, and from which port: the
+	# gateway itself, and what the kernel masquerades.
+	set contacted {
+		type ipv4_addr . inet_proto . inet_service . inet_service
+		size $most_contacted
+		flags dynamic,timeout
+		timeout 3m
+	}
 	map hairpin_source { type mark : ipv4_addr; }
+	counter unclaimed { }
+	counter claimed_by_others { }
 
 	chain to_natd {
 $queue		drop
@@ -28,23 +39,36 @@ $queue		drop
 	chain from_exempt { }
 	chain to_exempt { }
 
-	# Addressed to the gateway: its own sockets first. Fragments have no ports; natd keeps them.
+	# Empty where connection tracking is to see what natd translates (see tracking_rules).
+	chain not_tracked { }
+
+	# Addressed to the gateway: tunnels end here, and its own sockets come first. Fragments have no ports; natd
+	# keeps them.
 	chain sort_out {
+		ip protocol != { tcp, udp, icmp } return
 		ip frag-off & 0x3fff != 0 goto to_natd
 		tcp dport @gateway_tcp return
 		udp dport @gateway_udp return
+		ip saddr . ip protocol . th sport . th dport @contacted return
 		goto to_natd
 	}
 	chain before_conntrack {
 		type filter hook prerouting priority -450; policy accept;
 		iifname { $internal, $external } ip daddr @pool goto sort_out
 		iifname $internal jump to_exempt
-		iifname $internal fib daddr oifname $external notrack
+		iifname $internal fib daddr oifname $external jump not_tracked
 	}
 	chain translated {
 		type filter hook prerouting priority -449; policy accept;
-		meta mark & $mask == $inbound notrack
+		meta mark & $mask == $inbound jump not_tracked
 		meta mark & $mask >= $hairpin meta mark & $mask <= $last_hairpin notrack
+	}
+	# No mapping's: what another NAT of this machine has given a destination of its own is for that.
+	chain after_other_nat {
+		type filter hook prerouting priority -99; policy accept;
+		meta mark & $mask != $unclaimed return
+		ip daddr @pool counter name unclaimed drop
+		counter name claimed_by_others
 	}
 	# What natd did not translate goes neither in nor around; what it translated for a host inside does not go
 	# out, even if the way to that host's address does.
@@ -60,6 +84,12 @@ $queue		drop
 		type filter hook postrouting priority 110; policy accept;
 		iifname $internal oifname $external goto to_natd
 		oifname $internal meta mark & $mask >= $hairpin meta mark & $mask <= $last_hairpin ip saddr set meta mark & $mask map @hairpin_source
+	}
+	chain of_others {
+		type filter hook postrouting priority 120; policy accept;
+		oifname != $external return
+		iifname $internal return
+		ip protocol { tcp, udp } ip saddr @pool update @contacted { ip daddr . ip protocol . th dport . th sport }
 	}
 
 	# The gateway's own ICMP: errors may quote what natd translated, echo identifiers must not clash with a
@@ -138,6 +168,8 @@ std::string table_rules(const RuleSettings& settings) {
       {"$mask", hexadecimal(kMarkMask)},
       {"$inbound", hexadecimal(kMarkInbound)},
       {"$answer", hexadecimal(kMarkAnswer)},
+      {"$unclaimed", hexadecimal(kMarkUnclaimed)},
+      {"$most_contacted", std::to_string(kMostContacted)},
       {"$hairpin", hexadecimal(kMarkHairpin)},
       {"$last_hairpin", hexadecimal(hairpin_mark(kMostAddresses - 1))},
       {"$gateway_ports", range(settings.gateway_ports.first, settings.gateway_ports.last)},
@@ -175,6 +207,23 @@ std::string address_rules(const std::vector<Address>& pool) {
 std::string port_rules(const LocalPorts& ports, PortRange gateway) {
   return refill("gateway_tcp", elements(ports.tcp, gateway)) +
          refill("gateway_udp", elements(ports.udp, gateway));
+}
+
+// Source translation of the kernel keeps each source: an identity is a decision, and the rules of others come
+// too late.
+std::string tracking_rules(const RuleSettings& settings, bool track, const std::vector<Prefix>& networks) {
+  std::string text = "flush chain ip natd not_tracked\n";
+  const std::string chain = "chain ip natd keeps_source";
+  text +=
+      "add " + chain + " { type nat hook postrouting priority 99; policy accept; }\nflush " + chain + "\n";
+  if (!track) return text + "delete " + chain + "\nadd rule ip natd not_tracked notrack\n";
+  for (const Prefix& network : networks) {
+    if (network.length() == 0) continue;
+    const std::string name = network.to_string();
+    text += "add rule ip natd keeps_source iifname " + quoted(settings.internal) + " oifname " +
+            quoted(settings.external) + " ip saddr " + name + " snat ip prefix to " + name + "\n";
+  }
+  return text;
 }
 
 std::string queue_statement_probe(std::uint16_t first_queue, unsigned queues) {

@@ -24,8 +24,12 @@ inline constexpr const char* kQueueChain = "to_natd";
 inline constexpr std::uint32_t kMarkMask = 0xffff0000;
 inline constexpr std::uint32_t kMarkInbound = 0x6e010000;  // translated: may go on to the internal side
 inline constexpr std::uint32_t kMarkAnswer = 0x6e020000;   // an ICMP error that natd made
+inline constexpr std::uint32_t kMarkUnclaimed = 0x6e030000;  // from outside, and no mapping's
 inline constexpr std::uint32_t kMarkHairpin =
     0x6e100000;                                      // plus the index of the pool address in bits 16 to 23
+// Remotes that the gateway, and others behind it, are known to be in contact with; the kernel looks up the
+// sockets of the rest.
+inline constexpr unsigned kMostContacted = 65536;
 inline constexpr std::size_t kMostAddresses = 0xf0;  // of the pool; so many marks are there
 
 constexpr std::uint32_t hairpin_mark(std::size_t pool_index) {
@@ -49,6 +53,11 @@ std::string table_rules(const RuleSettings& settings);
 // (`gateway` is always among them).
 std::string address_rules(const std::vector<Address>& pool);
 std::string port_rules(const LocalPorts& ports, PortRange gateway);
+
+// Whether connection tracking sees what natd translates, in its internal form: both directions of a flow as one
+// connection, so that rules about connections hold. Then no rule of others translates the sources of hosts in
+// `networks`.
+std::string tracking_rules(const RuleSettings& settings, bool track, const std::vector<Prefix>& networks);
 
 // A table that does nothing, for `nft --check`: accepted only where the kernel has the queue statement.
 std::string queue_statement_probe(std::uint16_t first_queue, unsigned queues);

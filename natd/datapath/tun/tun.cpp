@@ -23,6 +23,7 @@
 #include "natd/observe/log.h"
 #include "natd/system/command.h"
 #include "natd/system/local_rules.h"
+#include "natd/system/ruleset.h"
 
 namespace nat {
 namespace {
@@ -99,6 +100,7 @@ class Tun : public Backend {
   void stop() noexcept override;
   void links_changed(const Links& links) override;
   void local_ports_changed(const LocalPorts& local) override;
+  void ruleset_changed() override;
   void exemptions_changed(const std::vector<Exemption>& exempt) override;
   void release(const Released& released) override;
   void send(const GeneratedPacket& own) noexcept override;
@@ -125,6 +127,7 @@ class Tun : public Backend {
   std::optional<TunDevice> internal_;
   std::optional<TunDevice> external_;
   TunCounters counters_;
+  std::vector<std::string> filters_;  // of others, as last warned of
   Descriptor stop_;
   std::vector<std::thread> threads_;
 };
@@ -252,6 +255,19 @@ void Tun::links_changed(const Links& links) {
 void Tun::local_ports_changed(const LocalPorts& local) {
   local_ = local;
   reroute();
+}
+
+// On their way through natd packets cross the forward hook twice, by natd's devices.
+void Tun::ruleset_changed() {
+  std::vector<std::string> filters = others_forward_filters();
+  if (filters == filters_) return;
+  filters_ = std::move(filters);
+  for (const std::string& chain : filters_) {
+    log_warning("the chain " + chain + " sees what natd translates by " + kTunInternal + " and " +
+                kTunExternal + ", not by " + links_.internal + " and " + links_.external +
+                ": let it accept what comes from " + kTunInternal + " or " + kTunExternal +
+                ", and what goes to " + kTunExternal + ", or use datapath.kind = nfqueue");
+  }
 }
 
 void Tun::exemptions_changed(const std::vector<Exemption>& exempt) {
