@@ -296,7 +296,7 @@ def test_a_journal_that_others_can_write_is_not_believed(home, datapath):
 
 
 def test_files_of_namespaces_that_are_gone_are_removed(home, datapath):
-    """A namespace that lives keeps its journal though no natd runs in it. Where not every process is seen, a day must pass."""
+    """One that lives keeps its journal though no natd runs there. Where not every process is seen, a day must pass."""
     dead = namespaces.Namespace(home.name, "gone")
     gone = state(dead, "ports"), state(dead, "journal")
     for path in (*gone, state(home.out2, "journal")):
