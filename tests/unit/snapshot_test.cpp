@@ -44,7 +44,7 @@ Octets with_mappings(const Octets& snapshot, Change&& change) {
   std::vector<Octets> records = records_of(snapshot);
   for (Octets& record : records) {
     if (record.front() != static_cast<std::uint8_t>(SnapshotRecord::mapping)) continue;
-    SnapshotReader in(std::span(record).subspan(1));
+    SnapshotReader in{std::span(record).subspan(1)};
     SavedMapping saved = read_mapping(in);
     change(saved);
     record = record_of(saved);
@@ -228,7 +228,7 @@ TEST(Snapshot, WhatEndsAtOnceIsNotCountedAsRestored) {
   std::vector<Octets> records = records_of(gateway.snapshot());
   std::erase_if(records, [](const Octets& record) {
     if (record.front() != static_cast<std::uint8_t>(SnapshotRecord::session)) return false;
-    SnapshotReader in(std::span(record).subspan(1));
+    SnapshotReader in{std::span(record).subspan(1)};
     return read_session(in).session.confirmed;
   });
   const RestoreResult result = restored(sealed(records));
