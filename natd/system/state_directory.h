@@ -1,5 +1,5 @@
-// /run/natd, where natd keeps what the next one needs. No user but root may write there: natd does as root what
-// stands there.
+// /run/natd, where natd keeps what the next one needs. No user but root may write there: natd does as root
+// what stands there.
 #pragma once
 
 #include <string>

@@ -22,11 +22,11 @@ inline constexpr const char* kQueueChain = "to_natd";
 // Packet marks carry natd's decision from one hook to a later one. The upper half is natd's, the lower half
 // stays as the operator's own rules set it.
 inline constexpr std::uint32_t kMarkMask = 0xffff0000;
-inline constexpr std::uint32_t kMarkInbound = 0x6e010000;  // translated: may go on to the internal side
-inline constexpr std::uint32_t kMarkAnswer = 0x6e020000;   // an ICMP error that natd made
+inline constexpr std::uint32_t kMarkInbound = 0x6e010000;    // translated: may go on to the internal side
+inline constexpr std::uint32_t kMarkAnswer = 0x6e020000;     // an ICMP error that natd made
 inline constexpr std::uint32_t kMarkUnclaimed = 0x6e030000;  // from outside, and no mapping's
 inline constexpr std::uint32_t kMarkHairpin =
-    0x6e100000;                                      // plus the index of the pool address in bits 16 to 23
+    0x6e100000;  // plus the index of the pool address in bits 16 to 23
 // Remotes that the gateway, and others behind it, are known to be in contact with; the kernel looks up the
 // sockets of the rest.
 inline constexpr unsigned kMostContacted = 65536;
@@ -54,9 +54,9 @@ std::string table_rules(const RuleSettings& settings);
 std::string address_rules(const std::vector<Address>& pool);
 std::string port_rules(const LocalPorts& ports, PortRange gateway);
 
-// Whether connection tracking sees what natd translates, in its internal form: both directions of a flow as one
-// connection, so that rules about connections hold. Then no rule of others translates the sources of hosts in
-// `networks`.
+// Whether connection tracking sees what natd translates, in its internal form: both directions of a flow as
+// one connection, so that rules about connections hold. Then no rule of others translates the sources of
+// hosts in `networks`.
 std::string tracking_rules(const RuleSettings& settings, bool track, const std::vector<Prefix>& networks);
 
 // A table that does nothing, for `nft --check`: accepted only where the kernel has the queue statement.
