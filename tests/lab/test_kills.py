@@ -16,7 +16,7 @@ import pytest
 from natlab import gateway, namespaces, snapshot, topology, traffic
 from natlab.waiting import wait_until
 
-KILLS = int(os.environ.get("NATLAB_KILLS", 200))
+KILLS = int(os.environ.get("NATLAB_KILLS", 40))
 SEED = int(os.environ.get("NATLAB_SEED") or random.SystemRandom().randrange(10**6))
 ROUNDS = max(4, KILLS // 4)  # on each of two datapaths, with the kernel forwarding by itself and not
 MOMENTS = ("start", "running", "undo", "end")
