@@ -170,7 +170,9 @@ bool SocketTable::serves(Protocol protocol, Endpoint local, Endpoint remote) {
 bool SocketTable::in_use(Protocol protocol, std::uint16_t port) {
   if (protocol == Protocol::icmp) return false;
   const std::lock_guard lock(mutex_);
-  return protocol == Protocol::tcp ? ports_.tcp.test(port) : ports_.udp.test(port);
+  if (protocol == Protocol::tcp ? ports_.tcp.test(port) : ports_.udp.test(port)) return true;
+  return may_look_up() &&
+         look_up(lookup_socket_.get(), protocol, {Address(), port}, {}, ++sequence_) == Answer::yes;
 }
 
 bool SocketTable::may_look_up() {

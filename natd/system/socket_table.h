@@ -49,7 +49,8 @@ class SocketTable : public LocalSockets {
   // Any thread. Asks the kernel at most kLookupsPerSecond times a second, beyond that answers from the last
   // refresh(). ICMP that no mapping claims is for the gateway.
   bool serves(Protocol protocol, Endpoint local, Endpoint remote) override;
-  // Any thread; from the last refresh().
+  // Any thread. A socket that came after the last refresh() is looked up in the same way, as far as it is
+  // bound to no address.
   bool in_use(Protocol protocol, std::uint16_t port) override;
 
   static constexpr unsigned kLookupsPerSecond = 2000;

@@ -140,6 +140,8 @@ TEST(TableRules, LeaveTunnelsAndContactsToTheGateway) {
   const std::string others = chain(table_rules(settings()), "of_others");
   EXPECT_LT(others.find("iifname \"lan0\" return"), others.find("update @contacted"))
       << "what natd translates is not theirs";
+  EXPECT_LT(others.find("meta mark & 0xffff0000 == 0x6e020000 return"), others.find("update @contacted"))
+      << "nor is a reset that natd makes";
 }
 
 TEST(TableRules, DropWhatNobodyClaimsBehindOtherTranslators) {

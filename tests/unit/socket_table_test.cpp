@@ -99,7 +99,8 @@ TEST(SocketTable, SeesASocketThatCameAfterTheRefresh) {
   const Bound tcp(SOCK_STREAM, Address());
   tcp.listen();
   const Endpoint remote{Address(192, 0, 2, 31), 53};
-  EXPECT_FALSE(sockets.in_use(Protocol::udp, udp.port));
+  EXPECT_TRUE(sockets.in_use(Protocol::udp, udp.port)) << "no mapping may get its port";
+  EXPECT_TRUE(sockets.in_use(Protocol::tcp, tcp.port));
   EXPECT_TRUE(sockets.serves(Protocol::udp, {kLoopback, udp.port}, remote));
   EXPECT_TRUE(sockets.serves(Protocol::tcp, {kLoopback, tcp.port}, remote));
 }
@@ -108,6 +109,7 @@ TEST(SocketTable, DoesNotServeAPortWithoutSocket) {
   SocketTable sockets;
   sockets.refresh({});
   const Endpoint remote{Address(192, 0, 2, 31), 53};
+  EXPECT_FALSE(sockets.in_use(Protocol::udp, 9));
   EXPECT_FALSE(sockets.serves(Protocol::udp, {kLoopback, free_port(SOCK_DGRAM)}, remote));
   EXPECT_FALSE(sockets.serves(Protocol::tcp, {kLoopback, free_port(SOCK_STREAM)}, remote));
 }

@@ -89,6 +89,7 @@ $queue		drop
 		type filter hook postrouting priority 120; policy accept;
 		oifname != $external return
 		iifname $internal return
+		meta mark & $mask == $answer return
 		ip protocol { tcp, udp } ip saddr @pool update @contacted { ip daddr . ip protocol . th dport . th sport }
 	}
 
