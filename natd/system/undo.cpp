@@ -23,6 +23,8 @@ template <typename... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
 
 constexpr std::string_view kInterfaceSettings = "net/ipv4/conf/";
 constexpr std::size_t kLongestValue = 64;
