@@ -286,7 +286,7 @@ TEST_F(JournalTest, AFileThatDoesNotSayWhoseItIsIsRefused) {
 TEST_F(JournalTest, AFileThatOthersCouldHaveWrittenIsRefused) {
   Journal(directory()).note(RemoveTable{kTable});
   const fs::path path = file();
-  for (const mode_t mode : {0622, 0602, 0620}) {
+  for (const mode_t mode : {0622U, 0602U, 0620U}) {
     ASSERT_EQ(chmod(path.c_str(), mode), 0);
     expect_refused("can be written by others");
   }

@@ -39,7 +39,7 @@ class StateDirectoryTest : public ::testing::Test {
 };
 
 TEST_F(StateDirectoryTest, HasMode0755WhateverTheUmask) {
-  for (const mode_t mask : {0000, 0022, 0077, 0777}) {
+  for (const mode_t mask : {0000U, 0022U, 0077U, 0777U}) {
     const mode_t before = umask(mask);
     make_state_directory(path_);
     umask(before);
@@ -52,7 +52,7 @@ TEST_F(StateDirectoryTest, HasMode0755WhateverTheUmask) {
 }
 
 TEST_F(StateDirectoryTest, OneThatOthersCanWriteToIsRefused) {
-  for (const mode_t mode : {0777, 0775, 0757, 01777}) {
+  for (const mode_t mode : {0777U, 0775U, 0757U, 01777U}) {
     fs::create_directory(path_);
     ASSERT_EQ(chmod(path_.c_str(), mode), 0);
     expect_refused("can be written by others");
