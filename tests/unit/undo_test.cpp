@@ -60,8 +60,7 @@ TEST(Undo, DamagedLinesAreNone) {
                            R"("table")",
                            R"({"undo":"table")",
                            R"({"undo":"table","name":"na)",
-                           R"({"undo":"table","name":"natd"} )"
-                           "x",
+                           R"({"undo":"table","name":"natd"} x)",
                            R"({"name":"natd"})",
                            R"({"undo":"table"})",
                            R"({"undo":"table","name":7})",
